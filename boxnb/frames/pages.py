@@ -22,7 +22,7 @@ class Page(msgspec.Struct):
     raw_position: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="next_stream_position")
     rows: int = 0
     odd: tuple[int, ...] = ()
-    """The rows with a value that its column cannot hold; ``unread`` counts the entries that are not objects."""
+    """The numbers of the rows with a value that does not fit its column; ``unread`` counts the entries that are not objects."""
     unread: int = 0
     null: bool = False
     """Whether ``entries`` is null."""
@@ -152,7 +152,7 @@ _PAGE = msgspec.json.Decoder(Page)
 def marker_of(content: bytes) -> str | None:
     """Return the marker of a page without decoding its rows.
 
-    ``None`` if the body is not a page; decoding it raises later.
+    ``None`` if the body is not a page; decoding it raises an error later.
     """
     try:
         return _PAGE.decode(content).marker

@@ -37,7 +37,7 @@ _ARROW = {"integer": pa.int64(), "boolean": pa.bool_()}
 
 
 class _Content(NamedTuple):
-    """The content of a table, replaced as a whole, so that all columns still have the same length after Interrupt."""
+    """The content of a table, replaced as a whole, so that all columns still have the same length after an interrupt."""
 
     batches: list[list[pa.Array]]
     pages: list[list[list[Any]]]  # not converted to Arrow yet
@@ -72,7 +72,7 @@ class Table:
 
     @property
     def odd(self) -> int:
-        """The number of rows with a value that its column cannot hold, so that it is in ``extra``."""
+        """The number of rows that have a value in ``extra`` because its column cannot hold it."""
         self._flush()
         return self._content.odd
 
@@ -133,7 +133,7 @@ class Table:
         self._content = self._content._replace(batches=batches, pages=[], rows=rows)
 
     def first(self, name: str) -> Any:
-        """Return the first value of a column that is not missing, with its type in the DataFrame; ``None`` if there is none."""
+        """Return the first value of a column that is not missing, with its type in the DataFrame; ``None`` if all are missing."""
         return self._end(name, 0)
 
     def last(self, name: str) -> Any:
@@ -186,8 +186,8 @@ class Table:
         -------
         pandas.DataFrame
             Index 0..n-1, in Box's order. The last column, ``extra``, is JSON text with the fields that are not in the
-            schema or have another type than in the schema; missing if there are none. It also has the values that no
-            column can hold: text with a lone surrogate, a leap second, a time outside the years 1 to 9999.
+            schema or have a different type there; missing if there are none. It also has the values that no column can
+            hold: text with a lone surrogate, a leap second, a time outside the years 1 to 9999.
         """
         self._flush()
         series = {
@@ -224,7 +224,7 @@ def children(parents: pd.DataFrame, column: str, *, key: str = "id") -> pd.DataF
     -------
     pandas.DataFrame
         ``key`` (text), ``position`` (``Int64``, 0 for the first element), the columns of
-        :data:`boxnb.frames.schema.CHILDREN`, all text, and ``extra``; also when empty. Rows are in the order of
+        :data:`boxnb.frames.schema.CHILDREN`, all text, and ``extra``, even if there are no rows. Rows are in the order of
         ``parents``; a parent with an empty or missing list has no rows.
 
     Raises
@@ -288,7 +288,7 @@ def _array(values: list[Any], kind: str) -> tuple[pa.Array, dict[int, Any]]:
 
 
 def _times(array: pa.Array) -> pa.Array:
-    """Parse times with Arrow. Raise for times that Python and pandas cannot show, which take the slow path."""
+    """Parse times with Arrow. Raise an error for times that Python and pandas cannot show; these take the slow path."""
     times = array.cast(pa.timestamp("us", "UTC"))
     ends = pc.min_max(times.cast(pa.int64()))
     if ends["min"].is_valid and not (ends["min"].as_py() >= _YEAR_1 and ends["max"].as_py() < _YEAR_10000):
