@@ -45,7 +45,7 @@ def path(name: str) -> Path:
     Raises
     ------
     SettingError
-        The name cannot be a file name.
+        The name cannot be used as a file name.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", name):
         raise SettingError(
@@ -181,7 +181,7 @@ class BasicSession(Session):
     def __reduce__(self) -> NoReturn:
         """Refuse to be pickled, because the pickle would contain the password in plain text."""
         raise TypeError(
-            "A session cannot be pickled, because it holds the password. Open it again with boxnb.basic.connect."
+            "A session cannot be pickled, because it holds the password. Open a new one with boxnb.basic.connect."
         )
 
     def request(self, method: str | bytes, url: str | bytes, **options: Any) -> requests.Response:  # type: ignore[override]

@@ -6,7 +6,7 @@
     client = BoxClient(auth=BoxOAuth(boxnb.sdk.oauth_config("acme")))
 
 After a 401, the SDK refreshes the token pair itself, without a lock. To prevent that, boxnb refreshes the pair under its
-lock before it expires, and gives the SDK the new token. If the SDK refreshes anyway, boxnb saves the pair that it received.
+lock before it expires, and gives the SDK the new token. If the SDK refreshes anyway, boxnb saves the new pair.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Call Box as the user who signed in. Imports `auth` and earlier; `datasets` and later may import it.
+"""Call Box as the user who signed in.
+
+This layer imports `auth` and earlier ones; `frames` and later ones may import it.
 
 `connection` has the base class of `Box`, which every dataset takes. `session` sends a call and decides whether to retry
 it. `rate_limit` makes calls wait before a limit is reached and after a 429. `ledger` counts the calls of each month.

@@ -95,7 +95,7 @@ def local_path(value: Any, argument: str) -> Path:
         ) from None
     except RuntimeError:
         raise ArgumentError(
-            f"{argument}={described(path)} is in the home folder of an unknown user."
+            f"{argument}={described(path)} refers to the home folder of an unknown user."
         ) from None
 
 

@@ -108,7 +108,10 @@ _MEANINGS = {
 _STATUSES = {
     400: ("{box} refused the call", ""),
     403: ("{box} refused this without saying whether the user or the app lacks a permission", _ADMIN),
-    405: ("{box} does not support this method here, or the id in the path is malformed", "Check both."),
+    405: (
+        "{box} does not support this method here, or the id in the path is malformed",
+        "Check the method and the id.",
+    ),
     409: ("This conflicts with an object that {box} already has", ""),
     410: ("The requested object no longer exists", "Start again from the beginning."),
     411: ("{box} requires the length of the content in advance", ""),
@@ -362,7 +365,7 @@ def _console_name(response: requests.Response) -> str:
 
 
 def _content(response: requests.Response) -> bytes:
-    """Return the body, or ``b""`` if it is incomplete: the status of a truncated error page still counts."""
+    """Return the body, or ``b""`` if it is incomplete. The status of a truncated error page is still used."""
     try:
         return response.content or b""
     except (requests.RequestException, RuntimeError):  # truncated, or already read elsewhere

@@ -32,12 +32,12 @@ _URL_PATHS = (
 _SHARED = re.compile(r"/(?:s|v|shared/static)/")
 
 _FIND = {
-    "folder": "Ids are digits, such as the column 'id' of box.items().",
-    "file": "Ids are digits, such as the column 'id' of box.items().",
-    "item": "Ids are digits, such as the column 'id' of box.items().",
-    "user": "Ids are digits, such as the column 'id' of box.users().",
-    "group": "Ids are digits, such as the column 'id' of box.groups().",
-    "enterprise": "Ids are digits, such as 'enterprise_id' of box.me().",
+    "folder": "Ids are digits, as in the column 'id' of box.items().",
+    "file": "Ids are digits, as in the column 'id' of box.items().",
+    "item": "Ids are digits, as in the column 'id' of box.items().",
+    "user": "Ids are digits, as in the column 'id' of box.users().",
+    "group": "Ids are digits, as in the column 'id' of box.groups().",
+    "enterprise": "Ids are digits, as in the column 'enterprise_id' of box.me().",
 }
 _MISSING = {"", "nan", "none", "null", "nat", "<na>", "n/a"}
 _INVISIBLE = {"Cf", "Cc", "Mn"}
@@ -87,7 +87,7 @@ def one(value: Any, argument: str, kind: Kind) -> str:
     attribute = getattr(value, "id", None)  # such as an object of Box's SDK, or a row from itertuples
     if isinstance(attribute, str | int) and not isinstance(attribute, bool):
         return one(attribute, argument, kind)
-    raise IdError(f"{argument} is of type {type(value).__name__}, which is not {_id_of(kind)}. {_FIND[kind]}")
+    raise IdError(f"{argument} is a value of type {type(value).__name__}, not {_id_of(kind)}. {_FIND[kind]}")
 
 
 def many(value: Any, argument: str, kind: Kind) -> list[str]:

@@ -35,7 +35,7 @@ FLUSH_EVERY = 200
 
 
 class Ledger:
-    """Counts the calls of one session, and the monthly total of its profile.
+    """Counts the calls of one :class:`BoxSession`, and the monthly total of its profile.
 
     Parameters
     ----------

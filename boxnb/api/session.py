@@ -85,7 +85,7 @@ class BoxSession(Session):
         for scheme in ("https://", "http://"):
             self.mount(scheme, adapter)
         self.calls: deque[dict[str, Any]] = deque(maxlen=10_000)
-        self._home = store.home()  # a lesson's session keeps the lesson's home in every thread
+        self._home = store.home()  # a lesson's session keeps the lesson's home folder in every thread
         self.ledger = Ledger(self._home / "ledger" / f"{auth.profile_name}.json")
         self.deadline = DEADLINE
         self.on_wait: Callable[[str], None] | None = None

@@ -118,7 +118,7 @@ def tree(
     folder_id : str
         The folder to start from; ``"0"`` is the root folder of the user who signed in.
     depth : int, optional
-        How many levels to go down; 1 means the folder's own items. All levels by default.
+        How many levels to go down; 1 means only the items directly in the folder. All levels by default.
     as_user : str, optional
         Walk as this user.
     pending : sequence of (id, path, depth), optional
@@ -128,7 +128,7 @@ def tree(
     -------
     pandas.DataFrame
         Columns as in :data:`boxnb.frames.schema.ITEMS`, then ``path`` (text, the ancestor folders, top first, joined
-        by ``/``) and ``depth`` (``Int64``, 1 for the folder's own items). Each id appears once. ``attrs["skipped"]`` lists what
+        by ``/``) and ``depth`` (``Int64``, 1 for items directly in the folder). Each id appears once. ``attrs["skipped"]`` lists what
         could not be read, such as refused folders (``id``, ``path``, ``status``, ``why``); ``attrs["complete"]`` is then
         False, with a warning. ``attrs["moved"]`` lists the ids of items that moved during the
         walk, also with a warning. ``attrs["changed"]`` lists all events that affected these items during the walk (``event``, ``at``,

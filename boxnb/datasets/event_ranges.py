@@ -24,13 +24,13 @@ LIMIT = 500
 """The most events on a page (Box reference *List user and enterprise events*)."""
 
 THREADS = 12
-"""The most threads. The slower a call compared with decoding its rows, the more threads pay off."""
+"""The most threads. The slower a call is compared with decoding its rows, the more threads are worthwhile."""
 
 PAGES_EACH = 4.0
-"""Estimated pages per subrange when the range is first divided among the threads."""
+"""The estimated number of pages per subrange when the range is first divided among the threads."""
 
 MIN_PAGES_LEFT = 6.0
-"""Estimated pages that a subrange must have left to be split; a split costs about half a call."""
+"""The estimated number of pages that a subrange must have left before it is split; a split costs about half a call."""
 
 MAX_SOLO_PAGES = 3
 """The most pages to fetch before the range is divided, even if Box returns short ones."""
@@ -42,7 +42,7 @@ OVERLAP = pd.Timedelta(seconds=1)
 """Overlap of neighbouring subranges. Box filters by whole seconds, and without an overlap events could be lost."""
 
 MIN_SPLIT_LENGTH = 8 * OVERLAP
-"""Shorter subranges are not split: thousands of events in one second would be fetched again at every nearby split."""
+"""Shorter subranges are not split. Otherwise, thousands of events in one second would be fetched again at every nearby split."""
 
 _DECODING = threading.Lock()
 """Decode in one thread at a time: two threads contend for the GIL and take twice as long."""
@@ -139,7 +139,7 @@ class _Subranges:
         self._current = 0
 
     def rows(self) -> int:
-        """Return the number of rows not handed over yet."""
+        """Return the number of rows that have not been handed over yet."""
         return sum(subrange.rows for subrange in list(self._subranges))
 
     def position(self) -> str:
@@ -171,7 +171,7 @@ class _Subranges:
             self._subranges[self._current].hand_over(self._pull)
 
     def work(self) -> None:
-        """Pull one subrange after another; runs in each thread. An error also ends all later subranges; `join` raises it."""
+        """Pull one subrange after another. This runs in each thread. An error also ends all later subranges; `join` raises it."""
         while (subrange := self._next()) is not None:
             try:
                 self._follow(subrange)
@@ -228,7 +228,7 @@ class _Subranges:
 
 
 class _Subrange:
-    """A part of the range, decoded into a separate table until all earlier parts are handed over.
+    """A part of the range. Its rows go into a separate table until all earlier parts are handed over.
 
     Each request asks for everything up to the end of the range, so a subrange can be split without a new stream;
     ``_until`` is where the next subrange starts. ``started`` means that a thread is pulling it, ``exhausted`` that it does

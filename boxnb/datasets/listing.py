@@ -40,8 +40,8 @@ def frame(box: Connection, path: str, *, as_user: str | None = None, **params: A
     ----------
     box : Box
     path : str
-        A path relative to the API's base URL. It returns a listing, which is an object with ``entries``, or a single object,
-        which becomes one row.
+        A path relative to the API's base URL. The response is a listing, which is an object with ``entries``, or a single
+        object, which becomes one row.
     as_user : str, optional
     **params
         Box's own parameters, such as ``fields="name,size"``. To resume a pull that ended early, add those in

@@ -213,7 +213,7 @@ def memberships(
     by : {"group", "user"}
         Whether to request the memberships of groups or of users.
     ids : list of str, optional
-        Only these groups (or users). By default all of them, which takes further calls to list them.
+        Only these groups (or users). By default all of them; listing them takes further calls.
 
     Returns
     -------

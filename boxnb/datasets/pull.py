@@ -77,7 +77,7 @@ class Pull:
         return resume
 
     def rows_in_flight(self) -> int:
-        """Return the number of rows fetched but not in the table yet."""
+        """Return the number of rows that have been fetched but are not in the table yet."""
         return 0
 
     def tidy(self, frame: pd.DataFrame) -> pd.DataFrame:
@@ -305,7 +305,7 @@ def run_pull(
     pull = pull_class(box, Table(columns, computed), attrs, as_user, tidy)
     try:
         work(pull)
-        # In the try block, because the user may interrupt while columns are assembled or the last progress line is drawn.
+        # In the try block, because the user may interrupt while the columns are assembled or progress is drawn.
         frame = pull.frame(complete=True)
         pull.report(done=True)
     except (BoxNotebookError, ValueError) as error:
@@ -338,9 +338,9 @@ def is_refusal(error: ApiError) -> bool:
 
 
 def both_complete(complete: bool | None, frame: pd.DataFrame) -> bool | None:
-    """Return whether ``frame`` and the sources before it, which are ``complete`` or not, are all complete.
+    """Return whether all sources of a DataFrame are complete: ``frame``, and those before it, for which ``complete`` says so.
 
-    ``None`` if this is not known for one of them.
+    ``None`` if one of them does not say.
     """
     frame_complete = frame.attrs.get("complete")
     return False if complete is False or frame_complete is False else (complete and frame_complete)

@@ -64,7 +64,7 @@ def collaborations(
     -------
     pandas.DataFrame
         Columns as in :data:`boxnb.frames.schema.COLLABORATIONS`: ``status`` is ``accepted`` or ``pending``; ``item_*`` is
-        missing while pending; ``accessible_by_type`` is ``user`` or ``group``; ``expires_at`` is in UTC. Each id appears once
+        missing for ``pending``; ``accessible_by_type`` is ``user`` or ``group``; ``expires_at`` is in UTC. Each id appears once
         in a DataFrame, but a resumed pull may repeat pending collaborations. ``attrs["skipped"]`` lists what Box refused; ``attrs["complete"]``
         is then False, with a warning.
 
@@ -121,7 +121,7 @@ def _paths(of: str | list[str] | pd.DataFrame, kind: Literal["folder", "file", "
 
 
 def _path(item: Any, kind: Literal["folder", "file", "group"]) -> str:
-    """Return the path for an id, such as ``folders/17``. The ids that an earlier pull left to resume are already paths."""
+    """Return the path for an id, such as ``folders/17``. When a pull is resumed, its ids are already paths."""
     if isinstance(item, str) and re.fullmatch(r"(folder|file|group)s/\d+", item.strip()):
         return item.strip()
     return f"{kind}s/{ids.one(item, 'of', kind)}"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .pull import Pull
 
 LONG = 100
-"""A walk watches for changes if it has more than this number of folders. For a shorter walk, it is not worth the calls."""
+"""A walk watches for changes if it has more than this number of folders. For a shorter walk, watching is not worth the calls."""
 
 
 class Watch:

@@ -1,4 +1,6 @@
-"""Turn JSON into one tidy DataFrame. Imports `api` and earlier; `datasets` and later may import it.
+"""Turn JSON into one tidy DataFrame.
+
+This layer imports `api` and earlier ones; `datasets` and later ones may import it.
 
 `schema` has the columns of every dataset; `decode` and `pages` read JSON; `table` builds the DataFrame; `cells`
 converts its values for files and views, and keeps text from running as a formula in a spreadsheet.

@@ -19,7 +19,7 @@ EXCEL_CHARACTERS = 32_767
 """The most UTF-16 code units that an Excel cell can hold."""
 
 EXCEL_DIGITS = 15
-"""The most digits that Excel stores of a number."""
+"""The most digits that a number can have in Excel."""
 
 _SIGNS = "=+\\-@＝＋－＠﹦﹢﹣﹫"
 _BREAKS = "\t\n\x0b\x0c\r\x1c-\x1e\x85\u2028\u2029"
@@ -53,14 +53,14 @@ def guarded(text: str) -> str:
 
 
 def unguarded(text: str) -> str:
-    """Return the text that :func:`guarded` was applied to; text without the guard's ``'`` is returned unchanged."""
+    """Return the original of a text that :func:`guarded` returned. Text without the guard's ``'`` is returned unchanged."""
     return _RUN.sub(_unguard, text) if _NEEDS_GUARD.search(text) else text
 
 
 def _cell_starts(run: re.Match[str]) -> list[int]:
     """Return the positions for a ``'`` in a run of spaces, quotes and separators: after the last separator before a sign.
 
-    Quotes count as spaces, because the separator decides whether they belong to the text or to the file. The guard's own
+    Quotes count as spaces, because only the spreadsheet's separator decides whether they are part of the text. The guard's own
     ``'`` also counts as a space, so that guarded and unguarded text have the same positions. A tab or line break at the
     start is dangerous by itself (OWASP).
     """

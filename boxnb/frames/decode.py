@@ -47,7 +47,7 @@ class Reader:
         self._flat = _flattener(tree, columns)
 
     def read(self, content: bytes) -> tuple[Page, list[list[Any]], list[str | None]]:
-        """Decode one page. Return its paging fields, one list of values per column, and the rest of each row as JSON text.
+        """Decode one page. Return its paging fields, one list of values per column, and for each row the values without a column as JSON text.
 
         Raises
         ------
@@ -112,7 +112,7 @@ def _tree(columns: Sequence[Column]) -> dict[str, _Node]:
 
 
 def _record(name: str, tree: dict[str, _Node], *, top: bool = False) -> type[msgspec.Struct]:
-    """Return a strict record type: decoding an entry with an unknown field raises, and the slow path takes over."""
+    """Return a strict record type: decoding an entry with an unknown field raises an error, and the slow path takes over."""
     fields: list[tuple[str, Any, Any]] = []
     for key, node in tree.items():
         if node.fields is not None:

@@ -59,7 +59,7 @@ class Page(msgspec.Struct):
 
     @property
     def is_null(self) -> bool:
-        """Whether ``entries`` is null although the page does not give 0 as its total or chunk size."""
+        """Whether ``entries`` is null although neither the total nor the chunk size is 0."""
         return self.null and 0 not in (self.total_count, whole_number(_value(self.raw_chunk)))
 
 
@@ -83,7 +83,7 @@ def _value(raw: msgspec.Raw) -> Any:
 def loads(content: bytes) -> Any:
     """Decode JSON with Python's own decoder, but accept bytes that are not UTF-8 and numbers of any length.
 
-    Such bytes become lone surrogates, which no column accepts. Numbers of thousands of digits become strings.
+    Such bytes become lone surrogates, which no column accepts. Numbers with thousands of digits become strings.
 
     Raises
     ------
@@ -161,7 +161,7 @@ def marker_of(content: bytes) -> str | None:
 
 
 class Folder(NamedTuple):
-    """The fields of a listed folder that a walk needs."""
+    """The fields of a folder that a walk needs."""
 
     id: str
     name: str

@@ -60,7 +60,7 @@ def with_columns(
     present = [*required, *(name for name in optional_names if name in frame.columns)]
     if repeated := [name for name in present if (frame.columns == name).sum() > 1]:
         raise FrameError(
-            f"{caller} needs the column {repeated[0]} once, but this frame has several. Keep one of them."
+            f"{caller} needs one column {repeated[0]}, but this frame has several with that name. Keep one of them."
         )
     result = frame[present].reset_index(drop=True)
     for name in present:
