@@ -266,7 +266,7 @@ def to_excel(frames: pd.DataFrame | pd.Series | Mapping[str, pd.DataFrame], path
 
 def to_parquet(frame: pd.DataFrame, path: StrPath) -> Path:
     """
-    Write a Parquet file, which keeps every dtype. Text is written unchanged, because no program runs text in Parquet as a formula.
+    Write a Parquet file, which keeps every dtype. Text is unchanged, because no program runs it as a formula.
 
     Parameters
     ----------

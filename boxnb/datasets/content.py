@@ -128,12 +128,13 @@ def tree(
     -------
     pandas.DataFrame
         Columns as in :data:`boxnb.frames.schema.ITEMS`, then ``path`` (text, the ancestor folders, top first, joined
-        by ``/``) and ``depth`` (``Int64``, 1 for items directly in the folder). Each id appears once. ``attrs["skipped"]`` lists what
-        could not be read, such as refused folders (``id``, ``path``, ``status``, ``why``); ``attrs["complete"]`` is then
-        False, with a warning. ``attrs["moved"]`` lists the ids of items that moved during the
-        walk, also with a warning. ``attrs["changed"]`` lists all events that affected these items during the walk (``event``, ``at``,
-        ``type``, ``id``, ``name``, ``parent_id``). ``attrs["watched"]`` is True if those events were read, False if the walk
-        was too short to watch, or else the reason why they were not read.
+        by ``/``) and ``depth`` (``Int64``, 1 for items directly in the folder). Each id appears once.
+
+        ``attrs["skipped"]`` lists what could not be read, such as refused folders (``id``, ``path``, ``status``, ``why``);
+        ``attrs["complete"]`` is then False, with a warning. ``attrs["moved"]`` lists the ids of items that moved during the
+        walk, also with a warning. ``attrs["changed"]`` lists all events that affected these items during the walk
+        (``event``, ``at``, ``type``, ``id``, ``name``, ``parent_id``). ``attrs["watched"]`` is True if those events were
+        read, False if the walk was too short to watch, or else the reason why they were not read.
 
     Raises
     ------

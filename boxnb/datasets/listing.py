@@ -50,10 +50,10 @@ def frame(box: Connection, path: str, *, as_user: str | None = None, **params: A
     Returns
     -------
     pandas.DataFrame
-        One column per field, in the order in which the fields first appear. Nested objects are flattened, and their names are
-        joined by ``_`` (``owned_by_login``). If a name is already used, as ``extra`` is, ``_`` is appended. A column is ``Int64`` if all its values are whole
-        numbers, ``boolean`` if all are booleans, and ``datetime64[us, UTC]`` if all are complete times with an offset. Lists
-        become JSON text; ids and everything else become text.
+        One column per field, in the order in which the fields first appear. Nested objects are flattened, and their names
+        are joined by ``_`` (``owned_by_login``). If a name is already used, as ``extra`` is, ``_`` is appended. A column is
+        ``Int64`` if all its values are whole numbers, ``boolean`` if all are booleans, and ``datetime64[us, UTC]`` if all
+        are complete times with an offset. Lists become JSON text; ids and everything else become text.
 
     Raises
     ------
@@ -124,7 +124,7 @@ class _FramePull(Pull):
 
 
 def _pages_after(pull: _FramePull, path: str, first: bytes, query: dict[str, Any]) -> tuple[Turning, str]:
-    """Return a generator that turns the pages, and the name of the argument that resumes the pull.
+    """Return a generator that fetches the pages, and the name of the argument that resumes the pull.
 
     The first page has already been fetched.
     """
@@ -153,7 +153,7 @@ def _pages_after(pull: _FramePull, path: str, first: bytes, query: dict[str, Any
 
 
 def _beyond_full_page(pages: Turning) -> Turning:
-    """Turn the pages after a full first page without paging fields: the listing may have more pages, or no paging at all.
+    """Fetch the pages after a full first page without paging fields: the listing may have more pages, or no paging at all.
 
     If the second page is refused or equals the first, the listing has ended.
     """

@@ -1,4 +1,4 @@
-"""Turn the pages of a listing in one of Box's three ways: by marker, by offset or by stream position.
+"""Fetch a listing page by page in one of Box's three ways: by marker, by offset or by stream position.
 
 ``fetch(path, **params)`` returns the bytes of one page. ``take(content)`` adds them to a table and returns the paging
 fields. Each function is a generator that yields, after every page, the argument to resume from there. Box's API
@@ -121,7 +121,7 @@ def by_offset(
     pool: Executor | None = None,
     **params: Any,
 ) -> Turning:
-    """Turn pages by ``offset``, in parallel if there is a pool (Box guide *Offset-based paging*).
+    """Fetch pages by ``offset``, in parallel if there is a pool (Box guide *Offset-based paging*).
 
     The step is the limit in the *response*, because Box clamps the requested one. ``total_count`` is one past the last
     offset, not the number of rows that this user can see, and is read again from each page. If it is missing or cannot be

@@ -34,8 +34,8 @@ def users(
     List the enterprise's users, one row each.
 
     Calls ``GET /users`` once for every 1000 users. Up to 10,000 users are fetched in parallel, by offset. More
-    users are fetched one page after another, by marker. The number of users in the profile's last pull, or else on the
-    first page, decides which.
+    users are fetched one page after another, by marker. The size of the profile's last pull decides which;
+    if there was none, the total on the first page does.
 
     Parameters
     ----------
@@ -92,7 +92,8 @@ def users(
 def _by_offset(pull: Pull, query: dict[str, Any], offset: int) -> bool:
     """Fetch all pages in parallel and return True; return False with an empty table if offsets do not reach the end.
 
-    A user who joins or leaves during the pull shifts the offsets. Markers do not shift, but they work only from the start of the list.
+    A user who joins or leaves during the pull shifts the offsets. Markers do not shift, but they work only from the start
+    of the list.
     """
     first = pull.fetch("/users", offset=offset, limit=1000, **query)
     total = paging_of(first).total_count

@@ -204,7 +204,7 @@ class Pull:
             )
 
     def follow(self, pages: Turning, name: str) -> None:
-        """Turn all pages. After each, save the argument that would resume the pull; record any doubt about the end."""
+        """Fetch all pages. After each, save the argument that would resume the pull; record any doubt about the end."""
         while True:
             try:
                 following = next(pages)

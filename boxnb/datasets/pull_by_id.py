@@ -71,7 +71,8 @@ def pull_each(
 
     A refusal is recorded in ``attrs["skipped"]`` (``id``, ``status``, ``why``) and does not end the pull, unless there
     is only one id and the caller ``named`` it. ``argument`` is the name of the argument that takes the remaining ids when
-    the pull is resumed. ``tidy`` is applied to the DataFrame, complete or partial. ``source`` is the DataFrame that the ids come from.
+    the pull is resumed. ``tidy`` is applied to the DataFrame, complete or partial. ``source`` is the DataFrame that the
+    ids come from.
     """
 
     def work(pull: _ListingsPull) -> None:

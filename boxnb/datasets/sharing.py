@@ -65,8 +65,8 @@ def collaborations(
     pandas.DataFrame
         Columns as in :data:`boxnb.frames.schema.COLLABORATIONS`: ``status`` is ``accepted`` or ``pending``; ``item_*`` is
         missing for ``pending``; ``accessible_by_type`` is ``user`` or ``group``; ``expires_at`` is in UTC. Each id appears once
-        in a DataFrame, but a resumed pull may repeat pending collaborations. ``attrs["skipped"]`` lists what Box refused; ``attrs["complete"]``
-        is then False, with a warning.
+        in a DataFrame, but a resumed pull may repeat pending collaborations. ``attrs["skipped"]`` lists what Box refused;
+        ``attrs["complete"]`` is then False, with a warning.
 
     Raises
     ------
