@@ -1,7 +1,7 @@
-"""Other servers with a user name and a password, such as device managers.
+"""Connect to other servers that take a user name and a password, such as a device manager.
 
-The password is saved in a private file next to the profiles and is sent only to its own server. Calls have timeouts, and
-reads are retried after 429 and 5xx::
+The password is saved in a private file next to the profiles, and is sent only to the server it belongs to. Calls have
+timeouts, and reads are retried after 429 and 5xx::
 
     boxnb.basic.save("devices", "https://mdm.example.com/api", "reader")   # asks for the password
     http = boxnb.basic.connect("devices")
@@ -32,20 +32,20 @@ from .transport.sessions import Session, checked_verify, require_private
 from .transport.waits import announce, retry_after, span, until, wait_sentence
 
 TIMEOUT = (10.0, 60.0)
-"""Seconds to connect, and seconds between two bytes."""
+"""The most seconds to wait for a connection, and then for the next byte of the response."""
 
 ATTEMPTS, BACKOFF = 6, 0.5
 PATIENCE = 180
-"""The longest ``Retry-After`` to wait for, in seconds. A longer one is an error with a time to retry."""
+"""The longest ``Retry-After`` to wait for, in seconds. A longer one raises an error that says when to try again."""
 
 
 def path(name: str) -> Path:
-    """Return the file of one server.
+    """Return the path of the file for one saved server.
 
     Raises
     ------
     SettingError
-        The name cannot be a file name.
+        The name cannot be used as a file name.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", name):
         raise SettingError(
@@ -64,17 +64,17 @@ def save(
     verify: bool | str | None = None,
 ) -> Path:
     """
-    Save the URL and account of a server in a private file. Return the file.
+    Save the URL and account of a server in a private file, and return its path.
 
     Parameters
     ----------
     name, url, username : str
         ``url`` is the base URL of the API.
     password : str or Secret, optional
-        By default, ``save`` asks for it and does not show it. Never write it in a notebook.
+        By default, ``save`` prompts for it without showing it. Never write it in a notebook.
     verify : str, optional
-        The path of a CA bundle, for a server whose certificate your company issued. Only ``False`` itself switches the
-        certificate check off, for tests.
+        The path of a CA bundle, for a server whose certificate your company issued. For tests, ``False`` turns the
+        certificate check off; values such as ``0`` or ``""`` do not.
 
     Raises
     ------
@@ -106,10 +106,10 @@ def save(
 
 
 class _AnnouncedRetry(Retry):
-    """A retry that obeys ``Retry-After`` and reports long waits. If the wait would be too long, it gives up immediately."""
+    """A retry policy that obeys ``Retry-After`` and announces long waits. If a wait would be too long, it gives up immediately."""
 
     def get_retry_after(self, response: Any) -> float | None:
-        """Return the seconds that the server asks to wait; ``None`` if it does not, or if its header is unreadable."""
+        """Return how many seconds the server asks to wait; ``None`` if it does not ask, or if the header cannot be read."""
         return retry_after(response)
 
     def increment(self, *args: Any, **options: Any) -> _AnnouncedRetry:
@@ -120,7 +120,7 @@ class _AnnouncedRetry(Retry):
         return super().increment(*args, **options)
 
     def sleep(self, response: Any = None) -> None:
-        """Wait, and report a long wait."""
+        """Announce the wait if it is long, then wait."""
         requested = None if response is None else retry_after(response)
         wait = requested or self.get_backoff_time()
         reason = "The server asked to wait" if requested else "No response from the server yet"
@@ -129,17 +129,17 @@ class _AnnouncedRetry(Retry):
 
 
 class _Basic(HTTPBasicAuth):
-    """HTTP Basic credentials for requests, which never hold or show the password in plain text."""
+    """HTTP Basic credentials for ``requests`` that never contain or show the password in plain text."""
 
     def __init__(self, username: str, password: Secret) -> None:
         self.username = username.encode()
         self._secret = password
-        # A Secret in the form in which it is sent, so that logs redact it.
+        # The encoded form is a Secret too, so that logs redact it.
         self.pair = _pair(username, password)
 
     @property
     def password(self) -> bytes:  # type: ignore[override]
-        """The password, as an attribute of requests' own class."""
+        """The password in plain text; the base class in ``requests`` has this attribute."""
         return self._secret.reveal().encode()
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -150,15 +150,15 @@ class _Basic(HTTPBasicAuth):
 
 @sealed
 def _pair(username: str, password: Secret) -> Secret:
-    """Return the user name and password, encoded as RFC 7617 2 says, in UTF-8 (2.1)."""
+    """Return the user name and password, encoded as RFC 7617 2 requires, in UTF-8 (2.1)."""
     return Secret(base64.b64encode(f"{username}:{password.reveal()}".encode()).decode())
 
 
 class BasicSession(Session):
     """A ``requests.Session`` for one server, with a base URL, timeouts, retries, and a password for this server only.
 
-    Proxies come from the environment, and so does ``REQUESTS_CA_BUNDLE`` unless a bundle was saved. Reads are retried
-    after a lost connection, 429 and 5xx; writes only if no connection was made.
+    Proxies and ``REQUESTS_CA_BUNDLE`` are read from the environment; a saved CA bundle replaces the latter. Reads are
+    retried after a lost connection, 429 and 5xx, but writes only if no connection was made.
     """
 
     def __init__(self, url: str, username: str, password: Secret, verify: bool | str = True) -> None:
@@ -179,13 +179,13 @@ class BasicSession(Session):
             self.mount(scheme, requests.adapters.HTTPAdapter(max_retries=retry))
 
     def __reduce__(self) -> NoReturn:
-        """Refuse to be pickled, because a pickle would contain the password in plain text."""
+        """Refuse to be pickled, because the pickle would contain the password in plain text."""
         raise TypeError(
-            "A session cannot be pickled, because it holds the password. Open it again with boxnb.basic.connect."
+            "A session cannot be pickled, because it holds the password. Open a new one with boxnb.basic.connect."
         )
 
     def request(self, method: str | bytes, url: str | bytes, **options: Any) -> requests.Response:  # type: ignore[override]
-        """Send a request as ``requests.Session.request`` does, relative to the base URL and with a timeout.
+        """Send a request as ``requests.Session.request`` does, but relative to the base URL and with a timeout.
 
         Raises
         ------
@@ -217,24 +217,24 @@ class BasicSession(Session):
         except OSError as error:  # requests' errors, and a missing certificate file
             raise NetworkError(network_trouble(error)) from error
         host, status = urlsplit(self.url).hostname, response.status_code
-        words = server_words(response)
+        explanation = server_words(response)
         if status == 401:
             raise ApiError(
-                f"{host} refused the user name or password. Save them again.{words}", status=status
+                f"{host} refused the user name or password. Save them again.{explanation}", status=status
             )
         if status == 429 and (wait := retry_after(response)):
             raise ApiError(
-                f"{host} limits the rate of calls (429) and asks to wait {span(wait)}. Run this again {until(wait)}.",
+                f"{host} is limiting the rate of calls (429) and asks to wait {span(wait)}. Run this again {until(wait)}.",
                 status=status,
             )
         if status >= 400:
             raise ApiError(
-                f"{host} responded with {status} {response.reason} for {path}.{words}", status=status
+                f"{host} responded with {status} {response.reason} for {path}.{explanation}", status=status
             )
         try:
             return response.json()
         except (ValueError, RecursionError):
-            raise ApiError(f"The response of {host} for {path} is not JSON.", status=status) from None
+            raise ApiError(f"The response from {host} for {path} is not JSON.", status=status) from None
 
 
 @sealed
@@ -264,5 +264,5 @@ def connect(name: str) -> BasicSession:
         raise private_files.explained(error, file, "read") from error
     except (ValueError, KeyError, TypeError, RecursionError):
         raise NotSignedInError(
-            f"The server {name!r} is not usable, because {file} is damaged. Save it again with boxnb.basic.save({name!r}, url, username)."
+            f"The server {name!r} cannot be used, because {file} is damaged. Save the server again with boxnb.basic.save({name!r}, url, username)."
         ) from None

@@ -1,8 +1,8 @@
 """Export a DataFrame as CSV, Excel, Parquet or an HTML page. Text in a cell never runs as a formula or as markup.
 
-A spreadsheet runs text that begins with ``=``, ``+``, ``-`` or ``@`` as a formula, and a browser reads ``<`` as markup. Anyone
-who may name a file in your Box can choose such a name (OWASP, *CSV Injection*). Each function returns the path it wrote, and
-replaces an existing file only once the new one is complete.
+A spreadsheet runs text that starts with ``=``, ``+``, ``-`` or ``@`` as a formula, and a browser reads ``<`` as markup. Anyone
+who can name a file in your Box can give it a name like that (OWASP, *CSV Injection*). Each function returns the path it wrote,
+and replaces an existing file only once the new one is complete.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ SHEET_COLUMNS = 16_384
 HTML_ROWS = 5_000
 
 _QUOTED = re.compile(r'[",;|\t-\r\x1c-\x1f\x85\u2028\u2029]|^[\s\ufeff]')
-"""Matches text that some CSV readers would split or trim, so that it needs quotes."""
+"""Matches text that needs quotes, because some CSV readers would split or trim it."""
 
 
 @contextlib.contextmanager
 def replacing(path: StrPath, label: str) -> Iterator[Path]:
-    """Yield the path of a draft that replaces the file at the end of the block; report any failure in one sentence."""
+    """Yield the path of a draft, which replaces the file at the end of the block. Raise failures as :class:`ExportError`."""
     draft: Path | None = None
     try:
         target = Path(os.path.realpath(path))
@@ -50,7 +50,7 @@ def replacing(path: StrPath, label: str) -> Iterator[Path]:
             raise ExportError(f"{path} is a folder. Add the name of a file.")
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists() and not target.is_file():
-            yield target  # a device or a pipe must not be replaced
+            yield target  # it is a device or a pipe, which must not be replaced
             return
         draft = target.with_name(f".boxnb-{secrets.token_hex(6)}.part")
         yield draft
@@ -74,11 +74,11 @@ def replacing(path: StrPath, label: str) -> Iterator[Path]:
 
 
 def csv_text(frame: pd.DataFrame | pd.Series) -> str:
-    """Return the CSV of :func:`to_csv` as a string."""
+    """Return the text of the file that :func:`to_csv` writes."""
     columns = columns_of(frame)
     values_by_column = [plain(values, time_texts) for _, values in columns]
-    # A spreadsheet that splits at ';' reads a negative number at the beginning of a line and the text after it as one
-    # cell, so '-5,0+...' is a formula. Quotes around the text prevent that.
+    # A spreadsheet that splits only at ';' reads a whole line as one cell. If the line starts with a negative number,
+    # as in '-5,0+...', the cell runs as a formula. Quotes around all text prevent that.
     quote_all = bool(values_by_column) and any(
         not isinstance(value, str) and value is not None and value < 0 for value in values_by_column[0]
     )
@@ -108,17 +108,17 @@ def to_csv(frame: pd.DataFrame | pd.Series, path: StrPath) -> Path:
     Parameters
     ----------
     frame : DataFrame or Series
-        An index that is named, or is not of integers, becomes the first columns.
+        An index that has a name, or does not consist of integers, becomes the first columns.
     path : str or path
         Missing folders are created. An existing file is replaced once the new one is complete.
 
     Returns
     -------
     Path
-        The path of the file. A ``'`` precedes everything that a spreadsheet would run as a formula, at the beginning of a
-        value and after each ``,`` ``;`` ``|``, tab and line break in it; :func:`read_csv` removes it again. Times are ISO
-        8601 in UTC. A missing value is empty, an empty string is ``""``. A lone surrogate, which UTF-8 cannot encode, is
-        written as its number (``ud83d`` after a backslash).
+        The path of the file. A ``'`` precedes everything that a spreadsheet would run as a formula, both at the start of a
+        value and after each ``,``, ``;``, ``|``, tab and line break in it. :func:`read_csv` removes it. Times are ISO 8601
+        in UTC. A missing value is empty, and an empty string is ``""``. A lone surrogate, which UTF-8 cannot encode, is
+        written as a backslash and its code (``ud83d``).
 
     Raises
     ------
@@ -146,9 +146,9 @@ def read_csv(path: StrPath) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        All columns are ``str``: an id keeps its leading zeros, and a name ``NA``, ``null`` or ``1e5`` stays unchanged. Missing
-        values are missing again, except in a table of one column, where they become empty strings. To convert numbers and
-        times: ``frame.astype({"size": "Int64"})``, ``pandas.to_datetime(frame["created_at"], format="ISO8601")``.
+        All columns are ``str``: an id keeps its leading zeros, and the names ``NA``, ``null`` and ``1e5`` are unchanged. Missing
+        values are missing here too, except in a table with one column, where they become empty strings. To convert numbers
+        and times: ``frame.astype({"size": "Int64"})``, ``pandas.to_datetime(frame["created_at"], format="ISO8601")``.
 
     Raises
     ------
@@ -186,26 +186,26 @@ def read_csv(path: StrPath) -> pd.DataFrame:
 
 def to_excel(frames: pd.DataFrame | pd.Series | Mapping[str, pd.DataFrame], path: StrPath) -> Path:
     """
-    Write an Excel workbook, one sheet per DataFrame; needs the extra ``explore``.
+    Write an Excel workbook with one sheet per DataFrame. This needs the extra ``explore``.
 
     Parameters
     ----------
     frames : DataFrame, Series or dict of DataFrame
-        The keys of a dict name the sheets. An index that is named, or is not of integers, becomes the first columns.
+        The keys of a dict name the sheets. An index that has a name, or does not consist of integers, becomes the first columns.
     path : str or path
         As for :func:`to_csv`.
 
     Returns
     -------
     Path
-        The path of the file. Text stays text, even if it begins with ``=``. Numbers of more than 15 digits, times before
-        1900-03-01 or after 9999, and infinity become text, because Excel cannot hold them otherwise. Times are in UTC, but
-        unmarked, because Excel has no time zones. ``pandas.read_excel(path, keep_default_na=False)`` reads the same text.
+        The path of the file. Text stays text, even if it starts with ``=``. Numbers with more than 15 digits, times before
+        1900-03-01 or after 9999, and infinity become text, because Excel cannot store them otherwise. Times are in UTC but
+        do not say so, because Excel has no time zones. ``pandas.read_excel(path, keep_default_na=False)`` returns the same text.
 
     Warns
     -----
     UserWarning
-        A value was cut to Excel's limit of 32,767 characters, or a character that Excel cannot hold became ``\ufffd``.
+        A value was cut to Excel's limit of 32,767 characters, or a character that Excel cannot store became ``\ufffd``.
 
     Raises
     ------
@@ -231,8 +231,8 @@ def to_excel(frames: pd.DataFrame | pd.Series | Mapping[str, pd.DataFrame], path
                 columns = columns_of(frame)
                 if len(frame) > SHEET_ROWS or len(columns) > SHEET_COLUMNS:
                     raise ExportError(
-                        f"{name!r} has {len(frame):,} rows and {len(columns):,} columns. An Excel sheet holds {SHEET_ROWS:,} "
-                        f"and {SHEET_COLUMNS:,}. Write CSV or Parquet, or fewer rows."
+                        f"{name!r} has {len(frame):,} rows and {len(columns):,} columns. An Excel sheet holds {SHEET_ROWS:,} rows "
+                        f"and {SHEET_COLUMNS:,} columns. Write CSV or Parquet, or export less."
                     )
                 cells = [excel_cells.column(values, heading) for heading, values in columns]
                 sheet = book.create_sheet(sheet_name(name, used_names))
@@ -242,9 +242,9 @@ def to_excel(frames: pd.DataFrame | pd.Series | Mapping[str, pd.DataFrame], path
                     if not (bold or FORMULA.search(value) or value.startswith("#")):
                         return value
                     cell = WriteOnlyCell(sheet, value)
-                    # Otherwise openpyxl turns text that begins with = into a formula, and #N/A into an error.
+                    # Otherwise openpyxl turns text that starts with = into a formula, and #N/A into an error.
                     cell.data_type = "s"
-                    # Otherwise Excel does the same when the user edits the cell.
+                    # Otherwise Excel does so as soon as the user edits the cell.
                     cell.quotePrefix = True
                     if bold:
                         cell.font = Font(bold=True)
@@ -255,7 +255,7 @@ def to_excel(frames: pd.DataFrame | pd.Series | Mapping[str, pd.DataFrame], path
                     sheet.append([text(value) if isinstance(value, str) else value for value in row])
             book.save(draft)
         except BaseException:
-            for sheet in book.worksheets:  # otherwise openpyxl prints an error for each
+            for sheet in book.worksheets:  # otherwise openpyxl prints an error for each sheet
                 with contextlib.suppress(Exception):
                     sheet.close()
             raise
@@ -266,7 +266,7 @@ def to_excel(frames: pd.DataFrame | pd.Series | Mapping[str, pd.DataFrame], path
 
 def to_parquet(frame: pd.DataFrame, path: StrPath) -> Path:
     """
-    Write a Parquet file, which keeps every dtype. Text is not guarded, because no program runs it as a formula.
+    Write a Parquet file, which keeps every dtype. Text is unchanged, because no program runs it as a formula.
 
     Parameters
     ----------
@@ -282,8 +282,8 @@ def to_parquet(frame: pd.DataFrame, path: StrPath) -> Path:
     Raises
     ------
     ExportError
-        Parquet cannot hold the DataFrame, for instance because two columns have the same name, or one column has
-        numbers and text.
+        Parquet cannot hold the DataFrame, for instance because two columns have the same name, or one column
+        contains both numbers and text.
     """
     if not isinstance(frame, pd.DataFrame):
         raise ExportError(f"Cannot export a {type(frame).__name__}. Pass a DataFrame.")
@@ -293,7 +293,7 @@ def to_parquet(frame: pd.DataFrame, path: StrPath) -> Path:
         ]
         if unsupported:
             raise ExportError(
-                f"Parquet cannot hold the values of {', '.join(map(repr, unsupported[:5]))}. Usually a column has values of several types. "
+                f"Parquet cannot hold the values of {', '.join(map(repr, unsupported[:5]))}. Such a column usually has values of several types. "
                 "Convert it, for example with astype('str'), or write CSV."
             )
         frame.to_parquet(draft)
@@ -323,8 +323,8 @@ def to_html(things: Any, path: StrPath, *, title: str = "Report") -> Path:
     Returns
     -------
     Path
-        The path of the file. All names are escaped, and the page cannot load anything. A longer table is cut to its
-        first 5,000 rows, with a line that gives the total.
+        The path of the file. All names are escaped, and the page cannot load anything. A table shows
+        at most its first 5,000 rows, and the line below it gives the total.
 
     Raises
     ------
@@ -337,7 +337,7 @@ def to_html(things: Any, path: StrPath, *, title: str = "Report") -> Path:
 
 
 def html_text(things: Any, *, title: str = "Report", max_rows: int = HTML_ROWS) -> str:
-    """Return the page of :func:`to_html` as a string, with at most ``max_rows`` rows of each table."""
+    """Return the text of the page that :func:`to_html` writes, with at most ``max_rows`` rows of each table."""
     parts = []
     has_charts = False
     for name, thing in (things if isinstance(things, Mapping) else {"": things}).items():
@@ -360,7 +360,7 @@ def html_text(things: Any, *, title: str = "Report", max_rows: int = HTML_ROWS) 
 
 
 def table_html(frame: pd.DataFrame | pd.Series, max_rows: int = HTML_ROWS, *, of: int | None = None) -> str:
-    """Return the first ``max_rows`` rows as an HTML table; ``of`` is the total number if ``frame`` has only some of them."""
+    """Return the first ``max_rows`` rows as an HTML table. If ``frame`` does not have all rows, ``of`` is their total number."""
     total = len(frame) if of is None else of
     count = min(len(frame), max_rows)
     columns = columns_of(frame.head(max_rows) if isinstance(frame, (pd.DataFrame, pd.Series)) else frame)

@@ -1,12 +1,12 @@
-"""The saved sign-in for Box's own Python SDK (package ``boxsdk``, version 10 or newer).
+"""Use a saved sign-in with Box's own Python SDK (package ``boxsdk``, version 10 or newer).
 
 ::
 
     from box_sdk_gen import BoxClient, BoxOAuth
     client = BoxClient(auth=BoxOAuth(boxnb.sdk.oauth_config("acme")))
 
-The SDK refreshes by itself after a 401, without a lock. It therefore gets a token that boxnb refreshes under the lock
-before it expires. If the SDK still refreshes, boxnb saves the new token pair.
+After a 401, the SDK refreshes the token pair itself, without a lock. To prevent that, boxnb refreshes the pair under its
+lock before it expires, and gives the SDK the new token. If the SDK refreshes anyway, boxnb saves the new pair.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from box_sdk_gen.schemas.access_token import AccessTokenTokenTypeField  # noqa: 
 
 
 class ProfileStorage(TokenStorage):
-    """The SDK's token storage for a saved profile.
+    """A token storage for the SDK that reads and saves the token pair of a profile.
 
     Parameters
     ----------
@@ -43,11 +43,11 @@ class ProfileStorage(TokenStorage):
 
     @property
     def client(self) -> Client:
-        """The profile's app."""
+        """The app that the profile belongs to."""
         return self._auth.profile.client
 
     def get(self) -> AccessToken:
-        """Return a token pair to use now, refreshed first if it would expire within a minute."""
+        """Return the token pair. If it would expire within a minute, refresh it first."""
         self._auth.reread()
         token = self._auth.token()
         return AccessToken(
@@ -58,14 +58,14 @@ class ProfileStorage(TokenStorage):
         )
 
     def store(self, token: AccessToken) -> None:
-        """Save a token pair that the SDK fetched, before it is first used. An empty pair is ignored.
+        """Save a token pair that the SDK received, before it is first used. An empty pair is ignored.
 
-        If it has no refresh token, the saved one stays, because a server may keep it (RFC 6749 6).
+        If the pair has no refresh token, the saved one is kept, because a server need not issue a new one (RFC 6749 6).
 
         Raises
         ------
         TokenStoreError
-            The pair could not be saved. It stays in memory, and the next call tries again.
+            The pair could not be saved. It stays in memory, and the next call tries to save it again.
         ProfileChangedError
             The profile now belongs to another user, app or enterprise.
         """
@@ -74,13 +74,13 @@ class ProfileStorage(TokenStorage):
         )
         if not access_token:
             return
-        fetched = Token(
+        received = Token(
             access_token=Secret(access_token),
             refresh_token=Secret(refresh_token) if refresh_token else self._auth.saved_token.refresh_token,
             obtained_at=self._auth.now(),
             expires_in=lifetime(token.expires_in or None),
         )
-        self._auth.adopt(fetched)
+        self._auth.adopt(received)
 
     def clear(self) -> None:
         """Do nothing: to sign out, use ``boxnb.sign_out``, which revokes the token first."""

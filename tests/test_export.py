@@ -104,7 +104,7 @@ def test_excel_holds_text_numbers_and_times(frame: pd.DataFrame, tmp_path: Path)
         path = export.to_excel({"a/b:c": frame, "A B C": frame.head(2)}, tmp_path / "people.xlsx")
     assert [str(warning.message) for warning in caught_warnings] == [
         "Cut 1 value of 'name' to the 32,767 characters that an Excel cell holds. CSV and Parquet keep the original values.",
-        "Replaced characters that Excel cannot hold with '\ufffd' in 1 value of 'name'. CSV and Parquet keep the original values.",
+        "Replaced characters that Excel cannot store with '\ufffd' in 1 value of 'name'. CSV and Parquet keep the original values.",
     ]
     with zipfile.ZipFile(path) as package:
         for name in package.namelist():

@@ -1,6 +1,8 @@
-"""Calling Box as the user who is signed in. Imports `auth` and earlier; `datasets` and later may import it.
+"""Call Box as the user who signed in.
 
-`connection` is what every dataset takes, and the base class of `Box`; `session` sends a call and decides whether to retry
-it; `rate_limit` makes calls wait, before a limit is reached and after a 429; `ledger` counts the calls of a month; `failures` turns a refusal into an
-exception; `ids` and `arguments` check what a caller passes.
+This layer imports `auth` and earlier ones; `frames` and later ones may import it.
+
+`connection` has the base class of `Box`, which every dataset takes. `session` sends a call and decides whether to retry
+it. `rate_limit` makes calls wait before a limit is reached and after a 429. `ledger` counts the calls of each month.
+`failures` turns an error response into an exception. `ids` and `arguments` check what a caller passes.
 """

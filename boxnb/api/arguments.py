@@ -16,7 +16,7 @@ from ..errors import ArgumentError
 TRUTHS = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
 
 _MAX_REPEATED = 60
-"""Maximum number of characters of an invalid argument that a message repeats."""
+"""The most characters of an invalid argument that a message quotes."""
 
 
 def text(value: Any, argument: str) -> str:
@@ -41,7 +41,7 @@ def text(value: Any, argument: str) -> str:
 
 
 def text_or_none(value: Any, argument: str) -> str | None:
-    """Return ``None`` for ``None``, else the same as :func:`text`."""
+    """Return ``None`` for ``None``; otherwise the same as :func:`text`."""
     return None if value is None else text(value, argument)
 
 
@@ -95,7 +95,7 @@ def local_path(value: Any, argument: str) -> Path:
         ) from None
     except RuntimeError:
         raise ArgumentError(
-            f"{argument}={described(path)} is in the home folder of an unknown user."
+            f"{argument}={described(path)} refers to the home folder of an unknown user."
         ) from None
 
 
@@ -105,7 +105,7 @@ def function(value: Callable[..., Any] | None, argument: str) -> None:
     Raises
     ------
     ArgumentError
-        The argument cannot be called.
+        The argument is not callable.
     """
     if value is not None and not callable(value):
         raise ArgumentError(f"{argument} takes a function, not {described(value)}.")
@@ -119,7 +119,7 @@ def query(params: Mapping[str, Any]) -> dict[str, Any]:
     Raises
     ------
     ArgumentError
-        A parameter is not a string, a number or a list of these.
+        A parameter is not a string, a number, a boolean or a list of these.
     """
     return {name: _parameter(value, name) for name, value in params.items() if value is not None}
 
@@ -138,7 +138,7 @@ def _parameter(value: Any, name: str) -> str:
 
 
 def described(value: Any) -> str:
-    """Describe an invalid argument in a message: by its value if that is short, otherwise by its type."""
+    """Describe an invalid argument for a message: its value if that is short, otherwise its type."""
     if isinstance(value, str):
         return repr(value if len(value) <= _MAX_REPEATED else f"{value[:_MAX_REPEATED]}...")
     if value is None or isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 10**20):

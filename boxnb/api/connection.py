@@ -15,7 +15,7 @@ from .session import BoxSession
 
 
 class Progress(NamedTuple):
-    """The progress of a pull; ``seconds`` is the time since it began."""
+    """The progress of a pull; ``seconds`` is the time since the pull started."""
 
     dataset: str
     rows: int
@@ -26,16 +26,16 @@ class Progress(NamedTuple):
 
 
 class Connection:
-    """A connection with a saved sign-in. :class:`boxnb.Box` adds the datasets.
+    """A connection to Box with a saved sign-in. :class:`boxnb.Box` adds the datasets.
 
     Attributes
     ----------
     session : BoxSession
-        A ``requests.Session`` that signs each request. Use it for raw requests.
+        A ``requests.Session`` that adds the access token to each request. Use it for raw requests.
     on_progress : callable or None
         Called with a :class:`Progress` after each page of a pull.
     last_partial : DataFrame or None
-        The rows that the last interrupted pull had fetched.
+        The rows fetched by the last pull that failed or was interrupted.
     """
 
     def __init__(self, profile: str, *, clock: Clock = time.time) -> None:
@@ -45,15 +45,15 @@ class Connection:
 
     @property
     def profile(self) -> store.Profile:
-        """The saved sign-in in use; its secrets are never printed."""
+        """The saved sign-in. Printing it does not show its secrets."""
         return self.session.auth.profile
 
     @property
     def calls(self) -> pd.DataFrame:
-        """The calls of this session, one row per endpoint.
+        """The calls made with this connection, one row per endpoint.
 
         Columns: ``calls``, ``ms`` (milliseconds spent waiting), ``bytes``, ``repeats`` (retries) and ``limited`` (429
-        responses). ``session.ledger.month()`` has the calls of the profile in this month.
+        responses). ``session.ledger.month()`` returns all calls that the profile has made this month.
         """
         return self.session.ledger.frame()
 

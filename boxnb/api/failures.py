@@ -57,7 +57,7 @@ _MEANINGS = {
     ),
     "user_email_confirmation_required": (
         "This user has not confirmed the email address yet",
-        "Follow the link in {box}'s email, then run this again.",
+        "Follow the link in the email from {box}, then run this again.",
     ),
     "invalid_grant": ("The sign-in is no longer valid", "Sign in again."),
     "access_denied_item_locked": ("The item is locked", "Have it unlocked, then run this again."),
@@ -66,7 +66,7 @@ _MEANINGS = {
         "Use a network that it allows, or ask your admin.",
     ),
     "file_size_limit_exceeded": (
-        "The file is larger than this account may upload",
+        "The file is larger than this account is allowed to upload",
         "Split it, or ask your admin for a higher limit.",
     ),
     "forbidden_by_policy": ("A security policy of the enterprise forbids this", _ADMIN),
@@ -76,7 +76,7 @@ _MEANINGS = {
     ),
     "storage_limit_exceeded": (
         "The storage of the account is full",
-        "Free space there, or ask your admin for more.",
+        "Free some space, or ask your admin for more.",
     ),
     "cors_origin_not_whitelisted": (
         "The app does not accept requests from this web page",
@@ -108,8 +108,11 @@ _MEANINGS = {
 _STATUSES = {
     400: ("{box} refused the call", ""),
     403: ("{box} refused this without saying whether the user or the app lacks a permission", _ADMIN),
-    405: ("{box} does not support this method here, or the id in the path is malformed", "Check both."),
-    409: ("This conflicts with something that {box} already has", ""),
+    405: (
+        "{box} does not support this method here, or the id in the path is malformed",
+        "Check the method and the id.",
+    ),
+    409: ("This conflicts with an object that {box} already has", ""),
     410: ("The requested object no longer exists", "Start again from the beginning."),
     411: ("{box} requires the length of the content in advance", ""),
     412: ("The item has changed since it was read", "Read it again, then repeat the change."),
@@ -153,7 +156,7 @@ def scope_of(url: str) -> str | None:
 
 
 def api_error(response: requests.Response) -> ApiError:
-    """Return the exception for a response of the API, read from its body or else from ``WWW-Authenticate``."""
+    """Return the exception for an error response, as described in its body or else in its ``WWW-Authenticate`` header."""
     failure = _Failure.of(response)
     status, code = failure.facts["status"], failure.facts["code"]
     if status == 407:
@@ -198,7 +201,7 @@ _SPECIFIC = set(_MEANINGS) - {"access_denied_insufficient_permissions"}
 
 
 class _Failure(NamedTuple):
-    """What is known about a failed call: the response, its body, and the facts that the exception carries."""
+    """A failed call: its response, the body, and the facts that become attributes of the exception."""
 
     response: requests.Response
     record: CallRecord | None
@@ -209,7 +212,7 @@ class _Failure(NamedTuple):
 
     @classmethod
     def of(cls, response: requests.Response) -> _Failure:
-        """Read a failed response. A server may repeat a secret in any field of its error, so each is redacted."""
+        """Read a failed response. Every field of the error is redacted, because a server may repeat a secret in any of them."""
         record = vars(response).get("call_record")
         server = record.server if record else (urlsplit(response.url).hostname or "")
         body = _error_body(response)
@@ -241,7 +244,7 @@ class _Failure(NamedTuple):
         return f"{status} for {one_line(endpoint(self.response.url), 120)}"
 
     def sentence(self, what: str, advice: str = "", call: str = "") -> str:
-        """Return what happened, the call, Box's own reason and what to do. ``{box}`` becomes the server's name."""
+        """Return a message: what happened, the call, the server's own reason, and what to do. ``{box}`` becomes the server's name."""
         request_id = self.facts["request_id"]
         trace = f" (request id {one_line(request_id, 60)})" if request_id else ""
         text = f"{what}: {call or self.call}{trace}. {self.reason} {advice}".replace(
@@ -250,12 +253,12 @@ class _Failure(NamedTuple):
         return capitalized(" ".join(text.split()))
 
     def error(self, error_class: type[ApiError], what: str, advice: str = "", call: str = "") -> ApiError:
-        """Return the exception with its sentence and facts."""
+        """Return the exception with its message and facts."""
         return error_class(self.sentence(what, advice, call), **self.facts)
 
 
 def _unusable(failure: _Failure) -> ApiError:
-    """Return the error for a 5xx, or for a response that is not the API's: a proxy's page, a redirect."""
+    """Return the error for a 5xx, or for a response that does not come from the API, such as a proxy's page."""
     status = failure.facts["status"]
     attempts = _attempts(failure.record) if status >= 500 else ""
     call = ""
@@ -282,7 +285,7 @@ def _rate_limit_error(failure: _Failure) -> RateLimitError:
         advice = f"It asks to wait {span(wait)}. Run this again {until(wait)}."
     else:
         advice = "Run this again in a minute."
-    what = f"{{box}}'s rate limit refused the call{attempts}"
+    what = f"{{box}} refused the call because of its rate limit{attempts}"
     error = RateLimitError(failure.sentence(what, advice), **failure.facts)
     error.retry_after = wait
     error.until = None if wait is None else moment(wait)
@@ -328,7 +331,7 @@ def _detail(error: object, code: str) -> str:
 
 
 def _conflict(conflicts: object) -> str:
-    """Return the conflicting item. Box sends one object for files and a list for folders."""
+    """Describe the conflicting item. Box sends one object for a file, and a list for a folder."""
     first = conflicts[0] if isinstance(conflicts, list) and conflicts else conflicts
     if not isinstance(first, dict):
         return ""
@@ -338,12 +341,12 @@ def _conflict(conflicts: object) -> str:
     )
     if not name and not item_id:
         return ""
-    words = [item_type or "an item", repr(name) if name else "", f"(id {item_id})" if item_id else ""]
-    return f"conflicts with {' '.join(filter(None, words))}"
+    parts = [item_type or "an item", repr(name) if name else "", f"(id {item_id})" if item_id else ""]
+    return f"conflicts with {' '.join(filter(None, parts))}"
 
 
-def _only_letters(words: str) -> str:
-    return re.sub(r"[^a-z]", "", words.lower())
+def _only_letters(text: str) -> str:
+    return re.sub(r"[^a-z]", "", text.lower())
 
 
 def _status_phrase(status: int) -> str:
@@ -354,7 +357,7 @@ def _status_phrase(status: int) -> str:
 
 
 def _console_name(response: requests.Response) -> str:
-    """Return the checkbox in the Developer Console for a call that was refused because the app lacks a scope."""
+    """Return the name of the checkbox in the Developer Console for a call that was refused because the app lacks a scope."""
     scope = scope_of(response.url.partition("?")[0] + "?stream_type=admin")
     if scope == "root_readonly" and response.request.method not in READ_METHODS:
         return "'Read and write all files and folders'"
@@ -362,7 +365,7 @@ def _console_name(response: requests.Response) -> str:
 
 
 def _content(response: requests.Response) -> bytes:
-    """Return the body, or ``b""`` if it is incomplete: the status of a truncated error page still counts."""
+    """Return the body, or ``b""`` if it is incomplete. The status of a truncated error page is still used."""
     try:
         return response.content or b""
     except (requests.RequestException, RuntimeError):  # truncated, or already read elsewhere

@@ -1,4 +1,4 @@
-"""Read ids from what callers pass: numbers, text from a CSV file, URLs of Box pages, rows and columns of a table."""
+"""Read ids from what callers pass: numbers, text from a CSV file, URLs of Box pages, or rows and columns of a table."""
 
 from __future__ import annotations
 
@@ -27,28 +27,28 @@ _URL_PATHS = (
     (re.compile(r"/groups?/(\d+)(?:/|$)"), "group"),
     (re.compile(r"/enterprises?/(\d+)(?:/|$)"), "enterprise"),
 )
-"""URL paths of Box's pages and API, and the type of object that the id belongs to; the first match wins."""
+"""Patterns for the URL paths of Box's pages and API, each with the type of the object that has the id. The first match wins."""
 
 _SHARED = re.compile(r"/(?:s|v|shared/static)/")
 
 _FIND = {
-    "folder": "Ids are digits, such as the column 'id' of box.items().",
-    "file": "Ids are digits, such as the column 'id' of box.items().",
-    "item": "Ids are digits, such as the column 'id' of box.items().",
-    "user": "Ids are digits, such as the column 'id' of box.users().",
-    "group": "Ids are digits, such as the column 'id' of box.groups().",
-    "enterprise": "Ids are digits, such as 'enterprise_id' of box.me().",
+    "folder": "Ids are digits, as in the column 'id' of box.items().",
+    "file": "Ids are digits, as in the column 'id' of box.items().",
+    "item": "Ids are digits, as in the column 'id' of box.items().",
+    "user": "Ids are digits, as in the column 'id' of box.users().",
+    "group": "Ids are digits, as in the column 'id' of box.groups().",
+    "enterprise": "Ids are digits, as in the column 'enterprise_id' of box.me().",
 }
 _MISSING = {"", "nan", "none", "null", "nat", "<na>", "n/a"}
 _INVISIBLE = {"Cf", "Cc", "Mn"}
-"""Categories of zero-width and control characters, which are often copied along with an id."""
+"""Unicode categories of zero-width and control characters, which are often copied along with an id."""
 
 _QUOTES = "'\"`\u2018\u2019\u201c\u201d"
 _MAX_DIGITS = 30
-"""Upper bound for the length of an id; no real id is that long."""
+"""The most digits that an id may have; no real id is that long."""
 
 _MAX_REPEATED = 60
-"""Maximum number of characters of an invalid argument that a message repeats."""
+"""The most characters of an invalid argument that a message quotes."""
 
 
 def one(value: Any, argument: str, kind: Kind) -> str:
@@ -57,12 +57,12 @@ def one(value: Any, argument: str, kind: Kind) -> str:
     Parameters
     ----------
     value : Any
-        A whole number, a string, the URL of a Box page, a row or a small object with an ``id``, or a list, column or
-        table with exactly one of these.
+        A whole number, a string, the URL of a Box page, or a row or object that has an ``id``. A list, column or table
+        is accepted if it contains exactly one of these.
     argument : str
-        Name of the argument, for the message.
+        The name of the argument, for the message.
     kind : {"folder", "file", "user", "group", "enterprise", "item"}
-        What the id belongs to; ``"item"`` is a file or a folder.
+        The type of the object that has the id; ``"item"`` means a file or a folder.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def one(value: Any, argument: str, kind: Kind) -> str:
     if isinstance(value, pd.DataFrame) or _is_many(value):
         single_ids = many(value, argument, kind)
         if len(single_ids) != 1:
-            raise IdError(f"{argument} takes one id but got {len(single_ids)}. Make one call for each.")
+            raise IdError(f"{argument} takes one id but got {len(single_ids)}. Make one call for each id.")
         return single_ids[0]
     if _is_row(value):
         row_type = value.get("type")
@@ -84,10 +84,10 @@ def one(value: Any, argument: str, kind: Kind) -> str:
     number = _from_number(value, argument, kind)
     if number is not None:
         return number
-    attribute = getattr(value, "id", None)  # an object of Box's SDK, a row of itertuples
+    attribute = getattr(value, "id", None)  # such as an object of Box's SDK, or a row from itertuples
     if isinstance(attribute, str | int) and not isinstance(attribute, bool):
         return one(attribute, argument, kind)
-    raise IdError(f"{argument} is of type {type(value).__name__}, which is not {_id_of(kind)}. {_FIND[kind]}")
+    raise IdError(f"{argument} is a value of type {type(value).__name__}, not {_id_of(kind)}. {_FIND[kind]}")
 
 
 def many(value: Any, argument: str, kind: Kind) -> list[str]:
@@ -96,14 +96,14 @@ def many(value: Any, argument: str, kind: Kind) -> list[str]:
     Parameters
     ----------
     value : Any
-        What :func:`one` takes, several of these, or a table with a column ``id``.
+        A value that :func:`one` takes, several such values, or a table with a column ``id``.
     argument, kind : str
         As for :func:`one`.
 
     Raises
     ------
     IdError
-        One of the values is not an id; none is skipped silently.
+        One of the values is not an id. Such a value is never skipped silently.
     """
     values = list(entries(value, argument, kind))
     if len(values) == 1:
@@ -112,7 +112,7 @@ def many(value: Any, argument: str, kind: Kind) -> list[str]:
 
 
 def entries(value: Any, argument: str, kind: Kind) -> Iterable[Any]:
-    """Return the separate values of an argument, not yet read as ids, so that a message can name an invalid one."""
+    """Return the individual values of an argument before they are read as ids, so that a message can name an invalid one."""
     if isinstance(value, pd.DataFrame):
         if list(value.columns).count("id") != 1:
             raise IdError(f"{argument} is a table without a column 'id'. {_FIND[kind]}")
@@ -120,7 +120,7 @@ def entries(value: Any, argument: str, kind: Kind) -> Iterable[Any]:
             for row_type in value["type"].dropna().unique():
                 if not _fits(str(row_type), kind):
                     raise IdError(
-                        f"{argument} takes only {_word(kind)}s, but contains a {_word(str(row_type))}. {_FIND[kind]}"
+                        f"{argument} takes only {_word(kind).replace(' or', 's or')}s, but contains a {_word(str(row_type))}. {_FIND[kind]}"
                     )
         return list(value["id"])
     if _is_many(value):
@@ -147,12 +147,12 @@ def as_user(value: Any) -> str | None:
 
 
 def login_or_id(value: Any, argument: str) -> str:
-    """Return the id of a user, or the string itself if it may be a login.
+    """Return the id of a user, or the string itself if it could be a login.
 
     Raises
     ------
     IdError
-        The argument is neither.
+        The argument is neither an id nor a login.
     """
     text = value.strip() if isinstance(value, str) else ""
     if text.lower() in _MISSING or re.search(r"[/\d]", text[-1]) or "://" in text:
@@ -181,9 +181,9 @@ def _is_row(value: Any) -> bool:
 def _is_many(value: Any) -> bool:
     if isinstance(value, str | bytes | Mapping) or _is_row(value) or not isinstance(value, Iterable):
         return False
-    if getattr(value, "ndim", 1) == 0:  # a numpy array of a single number
+    if getattr(value, "ndim", 1) == 0:  # a zero-dimensional NumPy array
         return False
-    return not hasattr(value, "_fields") or not hasattr(value, "id")  # a row of itertuples
+    return not hasattr(value, "_fields") or not hasattr(value, "id")  # not a row from itertuples
 
 
 def _from_number(value: Any, argument: str, kind: Kind) -> str | None:
@@ -193,7 +193,7 @@ def _from_number(value: Any, argument: str, kind: Kind) -> str | None:
     exact_bits = 53
     if isinstance(value, np.generic | np.ndarray):
         if value.dtype.kind == "f":
-            exact_bits = int(np.finfo(value.dtype).nmant) + 1  # float32 holds only 7 of the 13 digits
+            exact_bits = int(np.finfo(value.dtype).nmant) + 1  # float32 is exact only up to 2^24
         value = value.item()
     if isinstance(value, bool):
         raise IdError(f"{argument}={value} is not {_id_of(kind)}. {_FIND[kind]}")
@@ -223,7 +223,7 @@ def _from_text(value: str, argument: str, kind: Kind) -> str:
     text = "".join(visible).strip().strip(_QUOTES).strip()
     if text.lower() in _MISSING:
         raise IdError(_missing(argument, kind))
-    digits = re.sub(r"\.0+$", "", text)  # from a column of numbers with gaps, converted to text
+    digits = re.sub(r"\.0+$", "", text)  # from a column of numbers with missing values, converted to text
     if digits.isdecimal() and len(digits) <= _MAX_DIGITS:
         return "".join(str(unicodedata.decimal(digit)) for digit in digits)
     if re.fullmatch(r"[\d.,]+[eE]\+?\d+", text):
@@ -247,14 +247,16 @@ def _from_url(text: str, argument: str, kind: Kind) -> str:
         host, path = (parts.hostname or "").rstrip("."), parts.path
     except ValueError:
         host, path = "", ""
-    is_api_path = "://" not in text and "." not in host  # such as folders/123, relative to the URL of the API
+    is_api_path = (
+        "://" not in text and "." not in host
+    )  # such as folders/123, which is relative to the URL of the API
     if is_api_path:
         path = f"/{text.strip('/')}"
     if is_api_path or host == "box.com" or host.endswith(".box.com") or host in LOOPBACK:
         if _SHARED.search(path) and not is_api_path:
             raise IdError(
                 f"{argument} is a shared link, which does not contain an id. "
-                "Find it in box.shared_links(), which lists the id and the address of each link."
+                "Find the id in box.shared_links(), which lists the id and the address of each link."
             )
         for pattern, url_kind in _URL_PATHS:
             match = pattern.search(path)
@@ -287,7 +289,7 @@ def _short_number(value: Any) -> str:
     return (
         f"{value}"
         if not isinstance(value, numbers.Integral) or abs(int(value)) < 10**_MAX_DIGITS
-        else "a number of that size"
+        else "(a very long number)"
     )
 
 

@@ -1,7 +1,7 @@
 """The ledger: calls spent per endpoint, saved by profile and month, because Box licenses calls by the month.
 
-It counts only the calls of boxnb. Other programs of the same enterprise use the same allowance, and Box offers no way
-to ask for the total. The allowance is ``Profile.monthly_calls``; `datasets.pull` warns when one pull uses much of it.
+It counts only the calls that boxnb makes. Other programs of the same enterprise use the same allowance, and Box does not
+report the total. The allowance is ``Profile.monthly_calls``; `datasets.pull` warns if one pull uses much of it.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ COLUMNS = {
 }
 _COUNTS = ("calls", "ms", "bytes", "repeats", "limited")
 FLUSH_EVERY = 200
-"""Number of calls after which the file is updated. It is also updated at the end of a pull and of the process."""
+"""The number of calls after which the file is updated. It is also updated when a pull ends and when the process ends."""
 
 
 class Ledger:
-    """Counts the calls of one session, and the monthly total of its profile.
+    """Counts the calls of one :class:`BoxSession`, and the monthly total of its profile.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class Ledger:
         atexit.register(_flush_if_alive, weakref.ref(self))
 
     def note(self, endpoint: str, status: int, milliseconds: float, size: int, *, repeat: bool) -> None:
-        """Count one request that was sent, with or without a response (status 0)."""
+        """Count one request that was sent; ``status`` is 0 if there was no response."""
         counts = (1, milliseconds, size, int(repeat), int(status == 429))
         with self._lock:
             self.calls += 1
@@ -78,7 +78,7 @@ class Ledger:
         return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
 
     def month(self) -> pd.DataFrame:
-        """Return the profile's calls of this month in all its processes, in the form of :meth:`frame`."""
+        """Return the calls that all processes of the profile have made this month, in the form of :meth:`frame`."""
         self.flush()
         rows = [
             {"endpoint": endpoint, **line}
@@ -87,7 +87,7 @@ class Ledger:
         return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
 
     def flush(self) -> None:
-        """Save the calls counted since the last flush. A failure is a warning: it must not stop the work that is counted."""
+        """Save the calls counted since the last flush. A failure only causes a warning, because it must not stop a pull."""
         with self._lock:
             unsaved, self._unsaved, self._pending = self._unsaved, {}, 0
         if unsaved:
@@ -102,13 +102,13 @@ class Ledger:
         return dict(self._load()["last"].get(dataset, {}))
 
     def scope(self, name: str, state: str) -> None:
-        """Record what a call has shown about a scope, ``proved`` or ``refused``; saved only when it changes."""
+        """Record what a call has shown about a scope of the app: ``proved`` or ``refused``. The file is written only if this changes."""
         if self._scopes.get(name) != state:
             self._scopes[name] = state
             self._change(lambda ledger: ledger.setdefault("scopes", {}).update({name: state}))
 
     def scopes(self) -> dict[str, str]:
-        """Return what calls of this profile have shown about each scope so far."""
+        """Return the state of each scope that calls of this profile have used so far: ``proved`` or ``refused``."""
         return dict(self._load()["scopes"])
 
     def _load(self) -> dict[str, Any]:
@@ -183,7 +183,7 @@ def _numbers(line: Any) -> dict[str, float]:
 
 
 def _is_text(value: Any) -> bool:
-    """Return whether a value is a string that can be saved again; a lone surrogate cannot."""
+    """Return whether a value is a string that can be saved. A string with a lone surrogate cannot."""
     return isinstance(value, str) and (value.isascii() or value.isprintable())
 
 

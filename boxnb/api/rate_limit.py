@@ -1,9 +1,9 @@
 """Stay just under Box's rate limits, across all threads and kernels of a profile.
 
-Box counts calls per user per minute (1000; uploads 240; search 60, and 6 per second) and returns 429 beyond that. The
-pacer saves the times of the last calls in a small file that all processes of the profile share: a short job runs at
-full speed, a long one at the limit. A 429 pauses all these processes. For a minute after the pause, calls are spaced
-evenly, because a 429 means that another program uses the same user's allowance.
+Box allows each user 1000 calls per minute (240 uploads; 60 searches, at most 6 per second) and returns 429 beyond that.
+The pacer saves the times of the last calls in a small file that all processes of the profile share. A short job therefore
+runs at full speed, and a long one at the limit. A 429 pauses all these processes. For a minute after the pause, calls are
+spaced evenly, because a 429 means that another program is using the same user's allowance.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ..transport.waits import announce, span, until, wait_sentence
 
 
 class Limit(NamedTuple):
-    """At most ``calls`` in ``seconds``, and at most ``burst`` in one second.
+    """A rate limit: at most ``calls`` in ``seconds``, and at most ``burst`` in one second.
 
     The window is a quarter of a second longer than a minute, because calls do not all take equally long to reach Box.
     Otherwise a delayed call and a fast one sent a minute later could arrive within the same minute.
@@ -40,10 +40,10 @@ LIMITS = {
     "upload": Limit(236),
     "search": Limit(59, burst=6),
 }
-"""One percent below what Box allows (Box guide *Rate limits*), because the clocks differ slightly."""
+"""About one percent below what Box allows (Box guide *Rate limits*), because the clocks of Box and of this computer differ slightly."""
 
 LONGEST_PAUSE = 86400.0
-"""Longest plausible pause in seconds; a longer one was saved before this computer restarted."""
+"""The longest plausible pause, in seconds; a longer one was saved before this computer restarted."""
 
 _HEAD = struct.Struct("<ddI")  # paused until, steady until, number of call times that follow
 
@@ -54,18 +54,18 @@ class Pacer:
     Parameters
     ----------
     file : Path
-        Shared by all processes of one user. Its folder is created.
+        A file that all processes of one user share. Its folder is created if it is missing.
     limit : Limit
     clock : callable, default time.monotonic
         Seconds on a clock that all processes of this computer share.
     sleep : callable, default time.sleep
     on_wait : callable, default boxnb.transport.waits.announce
-        Called with the seconds and one line of text before each wait.
+        Called before each wait, with its length in seconds and one line of text.
     box : str
-        Name of the server in that line.
+        The name of the server in that line.
     patience : float
-        Longest pause, in seconds, to wait. For a longer one the line is shown and the call is sent: the server decides, and
-        its response says how long to wait.
+        The longest pause to wait for, in seconds. If a pause is longer, the line is shown and the call is sent anyway: the
+        server's response then says how long to wait.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Pacer:
                     self._on_wait(
                         requested,
                         f"After an earlier call, {self._box} asked to wait {span(requested)} more. "
-                        f"It may refuse this call as well, and accept calls again {until(requested)}.",
+                        f"It may refuse this call as well. It should accept calls again {until(requested)}.",
                     )
                 return waited
             why = f"{self._box} asked to wait" if requested > 0 else f"{self._box}'s rate limit is reached"
@@ -110,7 +110,7 @@ class Pacer:
             self._sleep(pause)
 
     def pause_all(self, retry_after: float | None) -> None:
-        """Pause all calls after a 429, for as long as Box asks or for one second, then space them evenly."""
+        """After a 429, pause all calls for as long as Box asks, or else for one second. Then space them evenly."""
         with self._threads, self._lock:
             paused, steady, calls = self._read()
             now = self._clock()

@@ -1,4 +1,4 @@
-"""A requests session for one profile: base URL, timeouts, bounded retries, a ledger, and Box's errors as exceptions."""
+"""A ``requests`` session for one profile: base URL, timeouts, bounded retries, a ledger, and Box's errors as exceptions."""
 
 from __future__ import annotations
 
@@ -34,40 +34,40 @@ from .ledger import Ledger
 from .rate_limit import LIMITS, Pacer
 
 TIMEOUT = (10.0, 60.0)
-"""Seconds to connect, and seconds between two bytes."""
+"""The most seconds to wait for a connection, and then for the next byte of the response."""
 
 DEADLINE = 120.0
-"""Maximum seconds for one whole response, even if bytes keep arriving; enough for a page of 5 MB at 42 kB/s."""
+"""The most seconds that a whole response may take, even if bytes keep arriving. Enough for a page of 5 MB at 42 kB/s."""
 
 POOL = 20
-"""Number of connections kept open, so that threads do not wait for one another."""
+"""The number of connections to keep open, so that threads do not wait for one another."""
 
 ATTEMPTS = 5
 PATIENCE = 180.0
-"""Maximum seconds to wait, over all attempts of one call, before its last response is returned."""
+"""The most seconds that one call waits between its attempts, in total. After that, its last response is returned."""
 
 _REDIRECTS = {301, 302, 303, 307, 308}
 
 
 class BoxSession(Session):
-    """``requests.Session`` for one profile, for raw requests to Box.
+    """A ``requests.Session`` for raw requests to Box with one profile.
 
     A path such as ``"/users/me"`` is relative to the profile's API URL. Reads are retried after a lost connection,
-    429 and 5xx. Writes are retried only after 429 or if no connection was made, because Box may have done a write whose
-    response was lost. A request whose content can be read only once is never retried. ``Retry-After`` is obeyed.
+    429 and 5xx. Writes are retried only after 429 or if no connection was made, because Box may have carried out a write
+    even though its response was lost. A request whose content can be read only once is never retried. ``Retry-After`` is obeyed.
     Redirects are followed without the token and without any of Box's headers.
 
     Attributes
     ----------
     calls : deque of dict
-        The last requests sent, retries included: ``endpoint``, ``status`` (0 without a response), ``ms``, ``bytes``.
+        The most recent requests, including retries: ``endpoint``, ``status`` (0 without a response), ``ms``, ``bytes``.
     ledger : Ledger
         All requests, counted by endpoint.
     deadline : float
-        Maximum seconds for one whole response, except streams. After that, the response counts as lost.
+        The most seconds that a whole response may take. After that, it counts as lost. Streams have no deadline.
     on_wait : callable or None
-        Called with one line of text before a wait of more than a few seconds. If it is None, the line is a warning of class
-        :class:`boxnb.errors.WaitNotice`.
+        Called with one line of text before a wait of more than a few seconds. If it is None, the line is issued as a warning of
+        class :class:`boxnb.errors.WaitNotice`.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class BoxSession(Session):
         for scheme in ("https://", "http://"):
             self.mount(scheme, adapter)
         self.calls: deque[dict[str, Any]] = deque(maxlen=10_000)
-        self._home = store.home()  # a lesson's session keeps the lesson's home in every thread
+        self._home = store.home()  # a lesson's session keeps the lesson's home folder in every thread
         self.ledger = Ledger(self._home / "ledger" / f"{auth.profile_name}.json")
         self.deadline = DEADLINE
         self.on_wait: Callable[[str], None] | None = None
@@ -137,7 +137,7 @@ class BoxSession(Session):
                 ):
                     raise
                 wait = _backoff(attempt)
-                why = f"No response from {self._box} at attempt {attempt} of {attempts}"
+                why = f"No response from {self._box} on attempt {attempt} of {attempts}"
                 self.announce_wait(wait, wait_sentence(wait, why), waited)
                 self._sleep(wait)
             else:
@@ -156,13 +156,13 @@ class BoxSession(Session):
                     return response
                 response.close()
                 if response.status_code != 429:
-                    why = f"{self._box} returned {response.status_code} at attempt {attempt} of {attempts}"
+                    why = f"{self._box} returned {response.status_code} on attempt {attempt} of {attempts}"
                     self.announce_wait(wait, wait_sentence(wait, why), waited)
                     self._sleep(wait)
             waited += wait
 
     def _limits_for(self, url: str, options: dict[str, Any]) -> list[Pacer]:
-        """Return the rate limits that apply to a call: the user's general one, then that of searches or uploads, if any."""
+        """Return the rate limits that apply to a call: the user's general one, then the one for searches or uploads, if it applies."""
         headers = {**self.headers, **(options.get("headers") or {})}
         user = str(headers.get("As-User") or "me")
         limits = ["general"]
@@ -189,11 +189,11 @@ class BoxSession(Session):
 
     @property
     def _box(self) -> str:
-        """Name of the server in messages."""
+        """The name of the server, for messages."""
         return display_name(self.auth.profile.client.server.name)
 
     def announce_wait(self, seconds: float, line: str, waited: float = 0.0) -> None:
-        """Announce a wait before it begins, but only once if several threads wait for the same moment."""
+        """Announce a wait before it starts, but only once if several threads wait until the same moment."""
         end = self._monotonic() + seconds
         with self._announcing:
             if seconds + waited < NOTICED or abs(end - self._announced_end) < 1.0:
@@ -206,14 +206,14 @@ class BoxSession(Session):
             warnings.warn(line, WaitNotice, stacklevel=3)
 
     def _follow_redirect(self, response: requests.Response, options: dict[str, Any]) -> requests.Response:
-        """Fetch the target of a redirect without credentials: its URL alone grants access (Box guide *Download*)."""
+        """Fetch the target of a redirect without credentials, because its URL alone grants access (Box guide *Download*)."""
         target = urljoin(response.url, response.headers["Location"])
         with unsigned_session(self.verify) as session:
             started = self._monotonic()
             timeout, stream = options["timeout"], options.get("stream", False)
             final_response = session.get(target, timeout=timeout, stream=stream, auth=_no_credentials)
         final_response.history.insert(0, response)
-        # Anyone who has the URL can fetch the content, so the ledger does not contain it.
+        # Anyone who has the URL can fetch the content, so the ledger does not record the URL.
         size = 0 if stream else len(final_response.content)
         self._note("GET", "/download", final_response.status_code, started, size)
         return final_response
@@ -236,7 +236,7 @@ class BoxSession(Session):
         ):
             self.ledger.scope(scope, "refused")
 
-    @sealed  # a response may repeat the token
+    @sealed  # a response may contain the token
     def call(self, method: str, path: str, **options: Any) -> requests.Response:
         """Send a request with :meth:`request`, and raise an exception for a status of 400 or more.
 
@@ -274,7 +274,7 @@ class BoxSession(Session):
         Raises
         ------
         BoxUnavailableError
-            The response is not JSON; usually it is a page of a company proxy.
+            The response is not JSON; usually it is a page from a company proxy.
         """
         response = self._get(path, params)
         try:

@@ -1,7 +1,7 @@
 """One function per dataset, from users to admin events.
 
-Imports `frames` and earlier; `transfer` and later may import it.
+This layer imports `frames` and earlier ones; `transfer` and later ones may import it.
 
 `people`, `content`, `sharing` and `event_log` have the functions that `Box` offers; `listing` pulls any other endpoint.
-Each pulls pages (`pull`, `pull_by_id`, `paging`) and returns a DataFrame. `estimate` predicts the cost of a pull.
+Each function pulls pages (`pull`, `pull_by_id`, `paging`) and returns a DataFrame. `estimate` predicts the cost of a pull.
 """

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..api.connection import Connection
 
 PATH = (Column("path", "text"), Column("depth", "integer"))
-"""The location of an item: the names of its ancestor folders, joined by ``/``, and its level below the start."""
+"""The location of an item: the names of its ancestor folders, joined by ``/``, and its depth below the folder where the walk starts."""
 
 SEARCHED: dict[str, ids.Kind] = {
     "ancestor_folder_ids": "folder",
@@ -47,11 +47,12 @@ def items(
     ----------
     box : Box
     folder_id : str
-        Its id, as text or a number, or the URL of its page in Box; ``"0"`` is the root folder of the user who signed in.
+        The id of the folder, as text or a number, or the URL of its page in Box; ``"0"`` is the root folder of the user who
+        signed in.
     as_user : str, optional
-        List it as this user; needs an admin, and an app that may use the As-User header.
+        List the folder as this user. This needs an admin, and an app that is allowed to use the As-User header.
     marker : str, optional
-        Resume from here.
+        The marker to resume from.
 
     Returns
     -------
@@ -64,7 +65,7 @@ def items(
     IdError
         ``folder_id`` or ``as_user`` is not an id. Every function that takes an id raises this.
     NotFoundError
-        The folder does not exist, or this user cannot see it: an admin sees only what is shared with the admin.
+        The folder does not exist, or this user cannot see it; even an admin sees only what is shared with the admin.
 
     Notes
     -----
@@ -87,7 +88,7 @@ class _Folder(NamedTuple):
 
 
 class _TreePull(Pull):
-    """A walk; it resumes with the folders that are not listed yet."""
+    """A walk. It resumes with the folders that it has not listed yet."""
 
     ahead: deque[tuple[_Folder, Future[Listing]]] | None = None
 
@@ -108,31 +109,32 @@ def tree(
 
     Calls ``GET /folders/:id/items`` once for every folder, and once more for every further 1000 items in it. The number of
     folders is not known in advance; see :func:`boxnb.datasets.estimate.estimate`. Several folders are listed in parallel; the
-    rows are in order of depth, then in Box's order. A walk of more than 100 folders makes two more calls, to detect from
-    the user's own events which items move from then on.
+    rows are in order of depth, then in Box's order. A walk of more than 100 folders makes at least two more calls: it
+    reads the user's own events to detect items that move from then on.
 
     Parameters
     ----------
     box : Box
     folder_id : str
-        Where to start; ``"0"`` is the root folder of the user who signed in.
+        The folder to start from; ``"0"`` is the root folder of the user who signed in.
     depth : int, optional
-        How many levels to go down; 1 means the folder's own items. All levels by default.
+        How many levels to go down; 1 means only the items directly in the folder. All levels by default.
     as_user : str, optional
         Walk as this user.
     pending : sequence of (id, path, depth), optional
-        Resume from here: ``error.partial.attrs["resume"]`` of a walk that ended early.
+        To resume a walk that ended early, pass ``error.partial.attrs["resume"]["pending"]``.
 
     Returns
     -------
     pandas.DataFrame
         Columns as in :data:`boxnb.frames.schema.ITEMS`, then ``path`` (text, the ancestor folders, top first, joined
-        by ``/``) and ``depth`` (``Int64``, 1 for the folder's own items). Each id appears once. ``attrs["skipped"]`` lists what
-        could not be read, such as refused folders (``id``, ``path``, ``status``, ``why``); ``attrs["complete"]`` is then
-        False, with a warning. ``attrs["moved"]`` lists the ids of items that moved during the
-        walk, also with a warning. ``attrs["changed"]`` lists all events of the items during the walk (``event``, ``at``,
-        ``type``, ``id``, ``name``, ``parent_id``). ``attrs["watched"]`` is True if those events were read, False for a short
-        walk, or else the reason why they were not.
+        by ``/``) and ``depth`` (``Int64``, 1 for items directly in the folder). Each id appears once.
+
+        ``attrs["skipped"]`` lists what could not be read, such as refused folders (``id``, ``path``, ``status``, ``why``);
+        ``attrs["complete"]`` is then False, with a warning. ``attrs["moved"]`` lists the ids of items that moved during the
+        walk, also with a warning. ``attrs["changed"]`` lists all events that affected these items during the walk
+        (``event``, ``at``, ``type``, ``id``, ``name``, ``parent_id``). ``attrs["watched"]`` is True if those events were
+        read, False if the walk was too short to watch, or else the reason why they were not read.
 
     Raises
     ------
@@ -196,14 +198,14 @@ def tree(
 
 
 def _pending(folders: Any) -> list[_Folder]:
-    """Return the folders that an earlier walk did not list, from the ``pending`` of its ``attrs["resume"]``."""
+    """Return the folders that an earlier walk did not list, from ``attrs["resume"]["pending"]``."""
     if folders is None:
         return []
     if not isinstance(folders, list | tuple) or not all(
         isinstance(folder, list | tuple) and len(folder) == len(_Folder._fields) for folder in folders
     ):
         raise ArgumentError(
-            "pending takes the value in error.partial.attrs['resume'] of a walk, a list of (id, path, depth)."
+            "pending takes error.partial.attrs['resume']['pending'] from an earlier walk, a list of (id, path, depth)."
         )
     return [
         _Folder(
@@ -243,12 +245,12 @@ def versions(box: Connection, file_id: str, *, as_user: str | None = None, offse
     """
     List the older versions of a file, one row each; for the current one use :func:`file`.
 
-    Calls ``GET /files/:id/versions`` once for every 1000 versions. ``offset`` resumes from there.
+    Calls ``GET /files/:id/versions`` once for every 1000 versions. To resume a pull, pass its ``offset``.
 
     Returns
     -------
     pandas.DataFrame
-        Columns as in :data:`boxnb.frames.schema.VERSIONS`; ``size`` in bytes.
+        Columns as in :data:`boxnb.frames.schema.VERSIONS`; ``size`` is in bytes.
 
     Notes
     -----
@@ -276,8 +278,8 @@ def search(
     """
     Search with Box's own search, one row per item.
 
-    Calls ``GET /search`` once for every 200 rows, at most 6 times a second and 60 times a minute, up to 10,000 rows. The
-    index is about ten minutes behind, and contains only items that the caller may see.
+    Calls ``GET /search`` once for every 200 rows, at most 6 times a second and 60 times a minute, up to 10,000 rows.
+    Box's search index is about ten minutes behind. The result contains only items that the caller can see.
 
     Parameters
     ----------
@@ -288,7 +290,7 @@ def search(
     as_user : str, optional
     **filters
         Box's own filters, such as ``file_extensions="pdf,docx"``, ``size_range="1000000,"``, ``ancestor_folder_ids="17"``;
-        ``offset`` to resume from there, ``limit`` for smaller pages.
+        ``offset`` resumes a pull, and ``limit`` requests smaller pages.
 
     Returns
     -------
@@ -325,13 +327,13 @@ def trash(box: Connection, *, as_user: str | None = None, marker: str | None = N
     """
     List the trash of one user, one row per item.
 
-    Calls ``GET /folders/trash/items`` once for every 1000 items, for one user. For the whole enterprise, make at least
-    one call per user.
+    Calls ``GET /folders/trash/items`` once for every 1000 items, for one user. The trash of the
+    whole enterprise takes at least one call per user.
 
     Returns
     -------
     pandas.DataFrame
-        Columns as in :data:`boxnb.frames.schema.ITEMS`; ``trashed_at`` and ``purged_at`` in UTC.
+        Columns as in :data:`boxnb.frames.schema.ITEMS`; ``trashed_at`` and ``purged_at`` are in UTC.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""Estimate how many calls a pull will take: exact, at least, about, or unknown."""
+"""Estimate how many calls a pull will take, and say how certain the estimate is."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Estimate(NamedTuple):
         API calls; ``None`` if unknown.
     certainty : {"exact", "at least", "about", "unknown"}
     why : str
-        One sentence on how it was estimated.
+        One sentence that says how it was estimated.
     spent : int
         The calls made for the estimate.
     """
@@ -64,7 +64,8 @@ def estimate(box: Connection, dataset: str, **arguments: Any) -> Estimate:
     Estimate how many calls ``box.<dataset>(**arguments)`` will take.
 
     Users, groups and the items of a folder are counted with one small call. Events and the folders of a walk cannot be
-    counted: the estimate is then the cost of the profile's last pull, or for a walk a minimum from its first folder.
+    counted, so the estimate is the cost of the profile's last pull. Without an earlier pull, it is unknown for events, and
+    a minimum for a walk, based on its first folder.
 
     Parameters
     ----------
@@ -105,7 +106,7 @@ def estimate(box: Connection, dataset: str, **arguments: Any) -> Estimate:
                 dataset,
                 len(ids),
                 "at least",
-                f"One call for each {by}, and more for any with over 1000 memberships.",
+                f"One call for each {by}, and more for any that has over 1000 memberships.",
             )
         counted = _estimate_from_count(box, dataset, f"/{by}s", {})
         calls = _total(box, f"/{by}s") + (counted.calls or 0)
@@ -122,7 +123,7 @@ def estimate(box: Connection, dataset: str, **arguments: Any) -> Estimate:
         folders = sum(
             at(entry, ("type",)) == "folder" for entry in (entries if isinstance(entries, list) else [])
         )
-        why = f"There are {folders} folders directly inside; how many are below them is not known in advance."
+        why = f"The folder directly contains {folders} folders; how many are below them is not known in advance."
         return Estimate(dataset, folders + 1, "at least", why, 1)
     if last:
         return Estimate(
@@ -135,7 +136,7 @@ def estimate(box: Connection, dataset: str, **arguments: Any) -> Estimate:
         dataset,
         None,
         "unknown",
-        "The server cannot count these in advance, and this profile has not pulled them yet.",
+        "The server cannot count the rows in advance, and this profile has not pulled this dataset yet.",
     )
 
 
@@ -157,6 +158,6 @@ def _estimate_from_count(box: Connection, dataset: str, path: str, arguments: di
         dataset,
         calls,
         certainty,
-        f"The server counts {rows:,} rows, {PER_PAGE.get(dataset, 1000)} a page.",
+        f"The server counts {rows:,} rows and returns {PER_PAGE.get(dataset, 1000)} per page.",
         1,
     )

@@ -3,7 +3,7 @@
 How the events are distributed over the range is not known in advance, and the pages of one stream can only be fetched
 one after another. So the pull starts with one subrange, and each idle thread takes over the later half of the subrange
 with the most pages left. ``admin_logs`` is in order of time (Box guide *Enterprise events*), so a subrange that was
-split ends with the page that reaches the split. On average half a page is fetched twice, but empty pages are not fetched.
+split ends with the page that reaches the split. Each split fetches half a page twice on average, but no empty pages.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ LIMIT = 500
 """The most events on a page (Box reference *List user and enterprise events*)."""
 
 THREADS = 12
-"""The most threads. The slower a call compared with decoding its rows, the more threads pay off."""
+"""The most threads. The slower a call is compared with decoding its rows, the more threads are worthwhile."""
 
 PAGES_EACH = 4.0
-"""Estimated pages per subrange when the range is first divided among the threads."""
+"""The estimated number of pages per subrange when the range is first divided among the threads."""
 
 MIN_PAGES_LEFT = 6.0
-"""Estimated pages that a subrange must have left to be split; a split costs about half a call."""
+"""The estimated number of pages that a subrange must have left before it is split; a split costs about half a call."""
 
 MAX_SOLO_PAGES = 3
 """The most pages to fetch before the range is divided, even if Box returns short ones."""
@@ -42,7 +42,7 @@ OVERLAP = pd.Timedelta(seconds=1)
 """Overlap of neighbouring subranges. Box filters by whole seconds, and without an overlap events could be lost."""
 
 MIN_SPLIT_LENGTH = 8 * OVERLAP
-"""Shorter subranges are not split: thousands of events in one second would be fetched again at every nearby split."""
+"""Shorter subranges are not split. Otherwise, thousands of events in one second would be fetched again at every nearby split."""
 
 _DECODING = threading.Lock()
 """Decode in one thread at a time: two threads contend for the GIL and take twice as long."""
@@ -55,7 +55,7 @@ class Span(NamedTuple):
     end: pd.Timestamp
 
     def query(self) -> dict[str, Any]:
-        """Return the range as Box's parameters: RFC 3339, UTC, including the second in which the range ends."""
+        """Return the range as Box's parameters, in RFC 3339 and UTC. They include the second in which the range ends."""
         return {"created_after": rfc3339(self.begin), "created_before": rfc3339(self.end.ceil("s"))}
 
 
@@ -71,7 +71,7 @@ class EventsPull(Pull):
     subranges: _Subranges | None = None
 
     def continuation(self) -> dict[str, Any] | None:
-        """Return the ``since`` to resume a range with."""
+        """Return the argument ``since`` that resumes the pull of a range."""
         if self.span is None:
             return super().continuation()
         return {"since": rfc3339(_resume_time(self.table.last("created_at"), self.span))}
@@ -103,7 +103,7 @@ def by_ranges(pull: EventsPull, query: dict[str, Any], span: Span) -> None:
             pull.attrs["position"] = first.position
             if page.is_null or (rows and page.stream_position != position):
                 pull.record_missing(
-                    "The server gave events but no position to continue from" if rows else NULL
+                    "The server returned events but no position to continue from" if rows else NULL
                 )
             return
         if rows == LIMIT:
@@ -118,7 +118,7 @@ def by_ranges(pull: EventsPull, query: dict[str, Any], span: Span) -> None:
                 subranges.stop()
     except BaseException:
         pull.subranges = None
-        subranges.hand_over()  # only the current one, because there is a gap before the later ones
+        subranges.hand_over()  # only the current subrange: before the later ones, events are missing
         raise
     pull.attrs["position"] = subranges.position()
 
@@ -139,11 +139,11 @@ class _Subranges:
         self._current = 0
 
     def rows(self) -> int:
-        """Return the number of rows not handed over yet."""
+        """Return the number of rows that have not been handed over yet."""
         return sum(subrange.rows for subrange in list(self._subranges))
 
     def position(self) -> str:
-        """Return the last position of the stream, after all subranges; one without events may not have its own position."""
+        """Return the stream position after all subranges. It is the highest one, because a subrange without events may have none."""
         return max((subrange.position for subrange in self._subranges), key=int)
 
     def stop(self) -> None:
@@ -166,12 +166,12 @@ class _Subranges:
             self._current += 1
 
     def hand_over(self) -> None:
-        """Hand over the rows of the current subrange. If it has not ended, they are complete up to the last row."""
+        """Hand over the rows of the current subrange. If it has not ended, no row before the last one is missing."""
         if self._current < len(self._subranges):
             self._subranges[self._current].hand_over(self._pull)
 
     def work(self) -> None:
-        """Pull one subrange after another; runs in each thread. An error also ends all later subranges; `join` raises it."""
+        """Pull one subrange after another. This runs in each thread. An error also ends all later subranges; `join` raises it."""
         while (subrange := self._next()) is not None:
             try:
                 self._follow(subrange)
@@ -228,11 +228,11 @@ class _Subranges:
 
 
 class _Subrange:
-    """A part of the range, decoded into a separate table until all earlier parts are handed over.
+    """A part of the range. Its rows go into a separate table until all earlier parts are handed over.
 
     Each request asks for everything up to the end of the range, so a subrange can be split without a new stream;
-    ``_until`` is where the next subrange begins. ``started`` means that a thread pulls it, ``exhausted`` that it does not
-    take more pages, and ``ended`` that its rows are complete.
+    ``_until`` is where the next subrange starts. ``started`` means that a thread is pulling it, ``exhausted`` that it does
+    not take more pages, and ``ended`` that its rows are complete.
     """
 
     def __init__(self, span: Span, table: Table) -> None:
@@ -261,7 +261,7 @@ class _Subrange:
 
     def hand_over(self, pull: Pull) -> None:
         """Move the rows pulled so far into the table of the pull."""
-        with self._table_lock:  # after Interrupt, its thread may still be running
+        with self._table_lock:  # after an interrupt, its thread may still be running
             pages, self._pages_handed_over = self._pages - self._pages_handed_over, self._pages
             self.rows = 0
             pull.join(self.table, pages)

@@ -1,4 +1,4 @@
-"""Pull any other listing of Box as a DataFrame. Dtypes are inferred only where that is certain to be right."""
+"""Pull any other listing from Box's API as a DataFrame. A dtype is inferred only if every value fits it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..api.connection import Connection
 
 EXTRA = "extra"
-"""The column of :class:`boxnb.frames.Table` for values that do not fit into any other."""
+"""The column of :class:`boxnb.frames.Table` for values that do not fit into any other column."""
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)")
 
@@ -33,27 +33,27 @@ def frame(box: Connection, path: str, *, as_user: str | None = None, **params: A
     """
     Pull any listing, one row per entry, as in ``box.frame("/webhooks")``.
 
-    The first response decides how the other pages are requested: by marker, by stream position or by offset, or not at
-    all. Box returns at most 10,000 rows by offset; for more, the pull starts again by marker if Box offers markers.
+    The first response shows how to request any further pages: by marker, by stream position or by offset. Box returns at
+    most 10,000 rows by offset. If there are more, the pull starts again with markers, if Box offers them.
 
     Parameters
     ----------
     box : Box
     path : str
-        Path below the API's base URL: of a listing, which is an object with ``entries``, or of a single object, which becomes
-        one row.
+        A path relative to the API's base URL. The response is a listing, which is an object with ``entries``, or a single
+        object, which becomes one row.
     as_user : str, optional
     **params
-        Box's own parameters, such as ``fields="name,size"``. To resume a pull that ended early, add those of
+        Box's own parameters, such as ``fields="name,size"``. To resume a pull that ended early, add those in
         ``error.partial.attrs["resume"]``.
 
     Returns
     -------
     pandas.DataFrame
-        One column per field, nested objects flattened with ``_`` (``owned_by_login``), in the order in which they first
-        appear. If a name is already used, as ``extra`` is, ``_`` is appended. A column is ``Int64`` if all its values are whole
-        numbers, ``boolean`` if all are booleans, and ``datetime64[us, UTC]`` if all are complete times with an offset. Lists
-        become JSON text; ids and everything else become text.
+        One column per field, in the order in which the fields first appear. Nested objects are flattened, and their names
+        are joined by ``_`` (``owned_by_login``). If a name is already used, as ``extra`` is, ``_`` is appended. A column is
+        ``Int64`` if all its values are whole numbers, ``boolean`` if all are booleans, and ``datetime64[us, UTC]`` if all
+        are complete times with an offset. Lists become JSON text; ids and everything else become text.
 
     Raises
     ------
@@ -124,9 +124,9 @@ class _FramePull(Pull):
 
 
 def _pages_after(pull: _FramePull, path: str, first: bytes, query: dict[str, Any]) -> tuple[Turning, str]:
-    """Return the generator of the pages, and the name of the argument that resumes it.
+    """Return a generator that fetches the pages, and the name of the argument that resumes the pull.
 
-    The first page has been fetched already.
+    The first page has already been fetched.
     """
     paging = ("marker", "usemarker", "offset", "stream_position")
     other_params = {name: value for name, value in query.items() if name not in paging}
@@ -148,14 +148,14 @@ def _pages_after(pull: _FramePull, path: str, first: bytes, query: dict[str, Any
         if page.rows >= (page.limit or 1):
             return _beyond_full_page(by_offsets), "offset"
     elif page.marker is None and page.total_count is not None and "usemarker" not in query:
-        return by_offsets, "offset"  # Box offers both here, and markers were not requested
+        return by_offsets, "offset"  # Box offers both ways here, and markers were not requested
     return by_marker(fetch, add_page, path, marker=query.get("marker"), **other_params), "marker"
 
 
 def _beyond_full_page(pages: Turning) -> Turning:
-    """Turn pages after a full first page without paging fields: there may be more pages, or no paging at all.
+    """Fetch the pages after a full first page without paging fields: the listing may have more pages, or no paging at all.
 
-    So a second page that is refused, or that equals the first, is the end.
+    If the second page is refused or equals the first, the listing has ended.
     """
     following = next(pages)
     yield following
@@ -183,8 +183,8 @@ def _object_of(content: bytes) -> dict[str, Any]:
         response = None
     if not isinstance(response, dict):
         raise BoxUnavailableError(
-            "The response is not a JSON object, so it is not a listing of the API. Check the path and the proxy "
-            "settings: often a company proxy replied instead of Box.",
+            "The response is not a JSON object, so it is not a listing. Check the path and the proxy "
+            "settings: often a company proxy replies instead of Box.",
             status=200,
         )
     return response
@@ -198,7 +198,7 @@ def _frame_of(entries: list[Any]) -> pd.DataFrame:
         while name == EXTRA or name in names.values():
             name += "_"
         names[keys] = name
-    # The schema uses short field names, because Box's own can be anything, such as `$parent`.
+    # The schema uses short field names, because Box's own may contain any character, as in `$parent`.
     fields = {keys: f"c{number}" for number, keys in enumerate(names)}
     columns = [
         Column(name, _infer_kind(keys[-1], [row.get(keys) for row in rows]), (fields[keys],))

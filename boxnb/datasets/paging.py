@@ -1,9 +1,9 @@
-"""Turn the pages of a listing in each of Box's three ways: by marker, by offset, by stream position.
+"""Fetch a listing page by page in one of Box's three ways: by marker, by offset or by stream position.
 
 ``fetch(path, **params)`` returns the bytes of one page. ``take(content)`` adds them to a table and returns the paging
-fields. Each function is a generator that yields, after every page, the argument to resume from there. It returns a
-sentence if the listing may have more rows than were received: Box's API description makes every field of a page optional,
-and not all servers send them.
+fields. Each function is a generator that yields, after every page, the argument to resume from there. Box's API
+description makes every field of a page optional, and some servers leave fields out. If the listing may therefore have more
+rows than were received, the generator returns a message that says why.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ CEILING = 10_000
 """The most rows that Box returns by offset. Beyond these, only markers work (Box guide *Offset-based paging*)."""
 
 HANDOVER = 0.0002
-"""Seconds to let a thread send the call just submitted. Otherwise it would wait for the GIL until this page is decoded."""
+"""Seconds to wait while a thread sends the call just submitted. Otherwise, it would get the GIL only after this page is decoded."""
 
-NULL = "The server gave a page whose entries are null"
+NULL = "The server returned a page whose entries are null"
 
-TWICE = "The server gave the same page twice"
+TWICE = "The server returned the same page twice"
 
 EMPTY = 100
-"""Consecutive empty pages with a next marker after which a listing counts as ended."""
+"""The number of consecutive empty pages after which a listing counts as ended, even if each has a next marker."""
 
 Turning = Generator[Any, None, str | None]
 
@@ -75,11 +75,11 @@ def by_marker(
             marker, doubt = page.marker, _doubt_of(page)
             empty_pages = 0 if page.rows else empty_pages + 1
             if page.is_marker_odd:
-                doubt = "The server gave a marker that cannot be followed"
+                doubt = "The server returned a marker that cannot be followed"
             elif marker is not None and marker in markers:
-                doubt = "The server gave the same marker twice"  # following it would never end
+                doubt = "The server returned the same marker twice"  # following it would never end
             elif empty_pages == EMPTY:
-                doubt = f"The server gave {EMPTY} empty pages in a row"
+                doubt = f"The server returned {EMPTY} empty pages in a row"
             yield None if doubt else marker
             if doubt or marker is None:
                 return doubt
@@ -121,11 +121,12 @@ def by_offset(
     pool: Executor | None = None,
     **params: Any,
 ) -> Turning:
-    """Turn pages by ``offset``, in parallel if there is a pool (Box guide *Offset-based paging*).
+    """Fetch pages by ``offset``, in parallel if there is a pool (Box guide *Offset-based paging*).
 
     The step is the limit in the *response*, because Box clamps the requested one. ``total_count`` is one past the last
-    offset, not the number of rows that this user may see, and is read again from each page. If it is missing or cannot be
-    right, an empty page is the end. After a full last page one more is fetched, because some servers count only the page.
+    offset, not the number of rows that this user can see, and is read again from each page. If it is missing or cannot be
+    right, the listing ends at an empty page. After a full last page, one more is fetched, because some servers count only
+    the rows on the page.
 
     Yields
     ------
@@ -182,10 +183,10 @@ def by_offset(
 
 
 def _doubt_of_count(total: int | None, received: int) -> str | None:
-    """Return the sentence for a listing with fewer rows than Box counts, or else ``None``."""
+    """Return a message if the listing had fewer rows than Box counts, or else ``None``."""
     if total is None or received >= total:
         return None
-    return f"The server counts {total:,} entries but returned {received:,}; this user cannot see the others"
+    return f"The server counts {total:,} entries but returned {received:,}; this user may not be allowed to see the others"
 
 
 def by_position(
@@ -206,7 +207,7 @@ def by_position(
         if not page.rows or following == position:
             yield None
             if page.rows and page.stream_position != position:
-                doubt = "The server gave events but no position to continue from"
+                doubt = "The server returned events but no position to continue from"
             return doubt
         yield following
         position = following

@@ -33,28 +33,29 @@ def users(
     """
     List the enterprise's users, one row each.
 
-    Calls ``GET /users`` once for every 1000 users. The pages of up to 10,000 users are fetched in parallel, by
-    offset; those of more users one after another, by marker. The profile's last pull decides which, or else the first page.
+    Calls ``GET /users`` once for every 1000 users. Up to 10,000 users are fetched in parallel, by offset. More
+    users are fetched one page after another, by marker. The size of the profile's last pull decides which;
+    if there was none, the total on the first page does.
 
     Parameters
     ----------
     box : Box
         From :func:`boxnb.connect`; needs an admin or co-admin, and an app with the scope *Manage users*.
     user_type : {"managed", "external", "all"}
-        Which users to list. Box returns an external user only for the exact login.
+        Which users to list. Box returns an external user only if ``filter_term`` is the exact login.
     filter_term : str, optional
         Only users whose name or login starts with this.
     marker, offset : optional
-        Resume from here, with the argument in ``error.partial.attrs["resume"]`` of a pull that ended early.
+        To resume a pull that ended early, pass the argument in its ``error.partial.attrs["resume"]``.
 
     Returns
     -------
     pandas.DataFrame
-        Index 0..n-1, in Box's order; the same columns and dtypes if no user matches. Columns as in
-        :data:`boxnb.frames.schema.USERS`: ``id`` text, although it has only digits, ``space_used`` and
-        ``space_amount`` ``Int64`` bytes, ``created_at`` and ``modified_at`` ``datetime64[us, UTC]``,
-        ``role`` and ``status`` categories, ``tracking_codes`` JSON text, which
-        :func:`boxnb.frames.children` turns into a table. ``attrs``: ``dataset``, ``profile``, ``query``, ``pages``, ``calls``,
+        Index 0..n-1, in Box's order; the columns and dtypes are the same if no user matches. Columns as in
+        :data:`boxnb.frames.schema.USERS`: ``id`` is text, although it has only digits; ``space_used`` and
+        ``space_amount`` are bytes (``Int64``); ``created_at`` and ``modified_at`` are ``datetime64[us, UTC]``;
+        ``role`` and ``status`` are categories; ``tracking_codes`` is JSON text, which
+        :func:`boxnb.frames.children` turns into a table. ``attrs`` has ``dataset``, ``profile``, ``query``, ``pages``, ``calls``,
         ``fetched_at``, ``complete``, ``resume``.
 
     Raises
@@ -91,7 +92,8 @@ def users(
 def _by_offset(pull: Pull, query: dict[str, Any], offset: int) -> bool:
     """Fetch all pages in parallel and return True; return False with an empty table if offsets do not reach the end.
 
-    A user who joins or leaves during the pull shifts the offsets. Markers do not shift, but only work from the beginning.
+    A user who joins or leaves during the pull shifts the offsets. Markers do not shift, but they work only from the start
+    of the list.
     """
     first = pull.fetch("/users", offset=offset, limit=1000, **query)
     total = paging_of(first).total_count
@@ -115,10 +117,10 @@ def _by_offset(pull: Pull, query: dict[str, Any], offset: int) -> bool:
 
 
 def _fall_back_to_markers(offset: int, pull: Pull | None = None) -> Literal[False]:
-    """Fall back to markers. Not possible when the caller passed an offset: earlier rows would be fetched twice."""
+    """Fall back to markers. Raise an error if the caller passed an offset, because earlier rows would be fetched twice."""
     if offset:
         raise ListingError(
-            "The list of users changed, or grew beyond what the server lists by offset. Run box.users() from the beginning."
+            "The list of users changed, or grew beyond what the server lists by offset. Run box.users() from the beginning, without an offset."
         )
     if pull is not None:
         pull.restart()
@@ -167,12 +169,12 @@ def groups(box: Connection, *, filter_term: str | None = None, offset: int = 0) 
     filter_term : str, optional
         Only groups whose name starts with this.
     offset : int
-        Resume from here.
+        The offset to resume from.
 
     Returns
     -------
     pandas.DataFrame
-        Index 0..n-1; columns as in :data:`boxnb.frames.schema.GROUPS`, also when empty.
+        Index 0..n-1; columns as in :data:`boxnb.frames.schema.GROUPS`, even if no group matches.
 
     Raises
     ------
@@ -212,7 +214,7 @@ def memberships(
     by : {"group", "user"}
         Whether to request the memberships of groups or of users.
     ids : list of str, optional
-        Only these groups (or users). By default all of them; listing them takes calls, too.
+        Only these groups (or users). By default all of them; listing them takes further calls.
 
     Returns
     -------
@@ -251,7 +253,7 @@ def memberships(
 
 
 def members(box: Connection, groups: list[str]) -> pd.DataFrame:
-    """Return the memberships of groups. Even the refusal of a single group is recorded in ``attrs["skipped"]``."""
+    """Return the memberships of groups. A group that Box refuses is recorded in ``attrs["skipped"]``, even if it is the only one."""
     path = "/groups/{}/memberships"
     return pull_each(box, "memberships", schema.MEMBERSHIPS, path, groups, by_offset, by="group", named=False)
 
@@ -271,7 +273,7 @@ def device_pins(
     enterprise_id : str, optional
         By default the enterprise of the user who signed in.
     marker : str, optional
-        Resume from here.
+        The marker to resume from.
 
     Returns
     -------

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from ..api.connection import Connection
 
 WORKERS = 8
-"""The most calls in flight. At 80 ms a call, two already reach Box's rate limit; more only help short pulls."""
+"""The most calls in flight. At 80 ms per call, two are enough to reach Box's rate limit; more help only short pulls."""
 
 SHARE = 0.05
-"""Share of the month's licensed calls above which a pull warns."""
+"""The share of the month's licensed calls above which a pull warns."""
 
 
 class Listing(NamedTuple):
@@ -77,7 +77,7 @@ class Pull:
         return resume
 
     def rows_in_flight(self) -> int:
-        """Return the number of rows fetched but not in the table yet."""
+        """Return the number of rows that have been fetched but are not in the table yet."""
         return 0
 
     def tidy(self, frame: pd.DataFrame) -> pd.DataFrame:
@@ -146,7 +146,7 @@ class Pull:
     def inherit(self, frame: pd.DataFrame, source: str = "") -> None:
         """Add what ``frame`` lacks to ``attrs["skipped"]``, because this DataFrame is made from it.
 
-        ``source`` is the function that returned ``frame``, if the caller passed it in.
+        If the caller passed ``frame`` in, ``source`` is the function that returned it.
         """
         self._sources_complete = both_complete(self._sources_complete, frame)
         self.attrs["skipped"][:0] = frame.attrs.get("skipped") or []
@@ -160,7 +160,7 @@ class Pull:
         dataset = self.attrs["dataset"]
         reasons = []
         if self._incomplete_source:
-            reasons.append(f"The frame it was made from ({self._incomplete_source}) is not complete.")
+            reasons.append(f"The frame that it was made from ({self._incomplete_source}) is not complete.")
         if skipped:
             parts = f"{len(skipped)} parts of it" if len(skipped) > 1 else "A part of it"
             reasons.append(
@@ -204,7 +204,7 @@ class Pull:
             )
 
     def follow(self, pages: Turning, name: str) -> None:
-        """Turn all pages. After each, save the argument that would resume the pull; record any doubt about the end."""
+        """Fetch all pages. After each, save the argument that would resume the pull; record any doubt about the end."""
         while True:
             try:
                 following = next(pages)
@@ -215,13 +215,13 @@ class Pull:
             self.attrs["resume"] = None if following is None else {name: following}
 
     def markers(self, path: str, marker: str | None, **params: Any) -> None:
-        """Add a listing by marker to the table. Each page is requested while the previous one is decoded."""
+        """Add all pages of a listing to the table, by marker. Each page is requested while the previous one is decoded."""
         with self.pool(1) as pool:
             pages = by_marker(self.fetch, self.take, path, marker=marker, pool=pool, **params)
             self.follow(pages, "marker")
 
     def report(self, *, done: bool = False) -> None:
-        """Report progress, with rows in flight included, if there is a progress function."""
+        """Report progress, including rows in flight, if there is a progress function."""
         if self._box.on_progress is not None:
             calls = self._box.session.ledger.calls - self._before
             dataset, rows = self.attrs["dataset"], self.table.rows + self.rows_in_flight()
@@ -250,7 +250,8 @@ class Pull:
     def pool(self, workers: int = WORKERS) -> Iterator[ThreadPoolExecutor]:
         """Start threads that share the session. If the pull ends early, calls not sent yet are dropped.
 
-        Interrupt does not wait for calls that hang: they end by themselves, and their threads do not start others.
+        After an interrupt, the pull does not wait for calls that hang. They end by themselves, and their threads do not
+        start others.
         """
         pool = ThreadPoolExecutor(workers, thread_name_prefix="boxnb")
         wait_for_threads = True
@@ -293,8 +294,8 @@ def run_pull(
     Raises
     ------
     BoxNotebookError
-        The error that ended the pull. Its ``partial`` is the DataFrame so far, and ``partial.attrs["resume"]`` the
-        arguments that resume the pull, if it can be resumed. ``box.last_partial`` is the same DataFrame.
+        The error that ended the pull. Its ``partial`` is the DataFrame so far, which is also in ``box.last_partial``. If the
+        pull can be resumed, ``partial.attrs["resume"]`` has the arguments for that.
     """
     as_user = ids.as_user(as_user)
     attrs: dict[str, Any] = {"dataset": dataset, "profile": box.profile.name, "query": query, "resume": None}
@@ -304,7 +305,7 @@ def run_pull(
     pull = pull_class(box, Table(columns, computed), attrs, as_user, tidy)
     try:
         work(pull)
-        # In the try block, because Interrupt may come while columns are assembled or the last progress line is drawn.
+        # In the try block, because the user may interrupt while the columns are assembled or progress is drawn.
         frame = pull.frame(complete=True)
         pull.report(done=True)
     except (BoxNotebookError, ValueError) as error:
@@ -337,7 +338,7 @@ def is_refusal(error: ApiError) -> bool:
 
 
 def both_complete(complete: bool | None, frame: pd.DataFrame) -> bool | None:
-    """Return whether a result is complete if it is made from ``frame`` and from sources that are ``complete``.
+    """Return whether all sources of a DataFrame are complete: ``frame``, and those before it, for which ``complete`` says so.
 
     ``None`` if one of them does not say.
     """
@@ -346,7 +347,7 @@ def both_complete(complete: bool | None, frame: pd.DataFrame) -> bool | None:
 
 
 def _described(entry: dict[str, Any]) -> str:
-    """Return an entry of ``skipped`` in words: why it was skipped, and where it is."""
+    """Describe an entry of ``skipped``: why it was skipped, and where it is."""
     where = {
         name: value for name, value in entry.items() if value is not None and name not in ("status", "why")
     }
@@ -354,9 +355,9 @@ def _described(entry: dict[str, Any]) -> str:
     return f"{why} ({', '.join(f'{name} {value}' for name, value in where.items())})" if where else why
 
 
-def warn(sentence: str) -> None:
-    """Warn with the line of the user's code that called boxnb, so that Python warns once for each such line."""
+def warn(message: str) -> None:
+    """Warn at the line of the user's code that called boxnb, so that Python shows the warning once for each such line."""
     level, caller = 1, sys._getframe()
     while caller.f_back is not None and caller.f_globals.get("__name__", "").partition(".")[0] == "boxnb":
         level, caller = level + 1, caller.f_back
-    warnings.warn(sentence, stacklevel=level)
+    warnings.warn(message, stacklevel=level)

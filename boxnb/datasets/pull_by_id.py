@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from ..api.connection import Connection
 
 NOT_AN_OBJECT = (
-    "The response is not a single object with an id, as this request should return. "
-    "Often a company proxy replied instead. Check the proxy settings, then try again."
+    "The response is not a single object with an id, which this request should return. "
+    "Often a company proxy replies instead of Box. Check the proxy settings, then try again."
 )
 
 
 def pull_one(
     box: Connection, dataset: str, path: str, columns: tuple[Column, ...], *, as_user: str | None = None
 ) -> pd.DataFrame:
-    """Fetch a single object as a DataFrame of one row. Raise if Box refuses it, or if the body is not a single object."""
+    """Fetch a single object as a DataFrame with one row. Raise an error if Box refuses it or returns something else."""
     requested = fields(columns)
 
     def work(pull: Pull) -> None:
@@ -71,7 +71,8 @@ def pull_each(
 
     A refusal is recorded in ``attrs["skipped"]`` (``id``, ``status``, ``why``) and does not end the pull, unless there
     is only one id and the caller ``named`` it. ``argument`` is the name of the argument that takes the remaining ids when
-    the pull is resumed. ``tidy`` is applied to every DataFrame. ``source`` is the DataFrame that the ids come from.
+    the pull is resumed. ``tidy`` is applied to the DataFrame, complete or partial. ``source`` is the DataFrame that the
+    ids come from.
     """
 
     def work(pull: _ListingsPull) -> None:

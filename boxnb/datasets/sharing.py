@@ -42,11 +42,11 @@ def collaborations(
     as_user: str | None = None,
 ) -> pd.DataFrame:
     """
-    List the collaborations of folders or files, or those of a group, one row each.
+    List the collaborations on folders or files, or those of a group, one row each.
 
-    Calls ``GET /folders/:id/collaborations`` once for each item. Of a DataFrame from ``box.tree``, only the items that Box
-    flags as having collaborations are requested, so walking first saves most of the calls. The owner is never in the
-    list; see ``owned_by`` of the item.
+    Calls ``GET /folders/:id/collaborations`` once for each item. For a DataFrame from ``box.tree``, it requests only
+    the items that Box flags as having collaborations, so walking first saves most of the calls. The owner is never
+    listed; see ``owned_by_*`` of the item.
 
     Parameters
     ----------
@@ -57,16 +57,16 @@ def collaborations(
     kind : {"folder", "file", "group"}
         What the ids belong to. In a DataFrame, the column ``type`` decides, if there is one.
     inherited : bool
-        Keep collaborations that are inherited from an ancestor folder; they are repeated for every folder below it.
+        Include collaborations that are inherited from an ancestor folder. Box repeats these for every folder below it.
     as_user : str, optional
 
     Returns
     -------
     pandas.DataFrame
-        Columns as in :data:`boxnb.frames.schema.COLLABORATIONS`: ``status`` ``accepted`` or ``pending``; ``item_*`` missing
-        while pending; ``accessible_by_type`` ``user`` or ``group``; ``expires_at`` in UTC. Each id appears once in a
-        DataFrame; a resumed pull may repeat pending ones. ``attrs["skipped"]`` lists what Box refused; ``attrs["complete"]``
-        is then False, with a warning.
+        Columns as in :data:`boxnb.frames.schema.COLLABORATIONS`: ``status`` is ``accepted`` or ``pending``; ``item_*`` is
+        missing for ``pending``; ``accessible_by_type`` is ``user`` or ``group``; ``expires_at`` is in UTC. Each id appears once
+        in a DataFrame, but a resumed pull may repeat pending collaborations. ``attrs["skipped"]`` lists what Box refused;
+        ``attrs["complete"]`` is then False, with a warning.
 
     Raises
     ------
@@ -121,7 +121,7 @@ def _paths(of: str | list[str] | pd.DataFrame, kind: Literal["folder", "file", "
 
 
 def _path(item: Any, kind: Literal["folder", "file", "group"]) -> str:
-    """Return the path of an id, such as ``folders/17``; the remaining ids of an earlier pull are already paths."""
+    """Return the path for an id, such as ``folders/17``. When a pull is resumed, its ids are already paths."""
     if isinstance(item, str) and re.fullmatch(r"(folder|file|group)s/\d+", item.strip()):
         return item.strip()
     return f"{kind}s/{ids.one(item, 'of', kind)}"
@@ -140,21 +140,23 @@ def shared_links(
     ----------
     box : Box
     folder_id : str
-        Where to start the walk.
+        The folder to start the walk from.
     of : DataFrame, optional
-        A DataFrame from ``box.tree``; no walk is then needed.
+        A DataFrame from ``box.tree``, to use instead of a new walk.
     as_user : str, optional
 
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`LINK_COLUMNS`. Use ``shared_link_effective_access``, which takes the enterprise's rules into
-        account. ``shared_link_unshared_at`` is the expiry in UTC, missing if the link does not expire.
+        The columns in :data:`LINK_COLUMNS`. ``shared_link_effective_access`` says who can open the link, because it takes the
+        enterprise's rules into account. ``shared_link_unshared_at`` is the expiry in UTC; missing if the link does not expire.
     """
     items = content.tree(box, folder_id, as_user=as_user) if of is None else of
     rows = with_columns(items, "box.shared_links", " ".join(LINK_COLUMNS), ITEMS, "box.tree")
     links = rows[rows["shared_link_url"].notna()].reset_index(drop=True)
     links.attrs.update({**items.attrs, "dataset": "shared_links"})
     if of is not None and of.attrs.get("complete") is False:
-        warn("shared_links is not complete, because the walk it was made from is not. See attrs['skipped'].")
+        warn(
+            "shared_links is not complete, because the walk that it was made from is not. See attrs['skipped']."
+        )
     return links

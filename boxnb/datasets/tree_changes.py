@@ -1,6 +1,6 @@
 """Detect changes during a tree walk. Each item appears once, at the last path where its folder was listed.
 
-The walk of a whole enterprise has its own rule, in `reports.enterprise`: each item has the path that its owner sees.
+The walk of a whole enterprise follows a different rule, in `reports.enterprise`: each item has the path that its owner sees.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from .pull import Pull
 
 LONG = 100
-"""The number of folders above which a walk is long enough to watch for changes, which takes calls."""
+"""A walk watches for changes if it has more than this number of folders. For a shorter walk, watching is not worth the calls."""
 
 
 class Watch:
-    """Watches the user's own event stream for changes during a walk. It takes two calls, or more after many changes.
+    """Watches the user's own event stream for changes during a walk. This takes two calls, or more after many changes.
 
-    The stream immediately has every change that this user may see (Box guide *User events*). If it cannot be read, the
+    Every change that this user can see is in the stream immediately (Box guide *User events*). If it cannot be read, the
     walk continues, and ``attrs["watched"]`` gives the reason.
     """
 
@@ -35,7 +35,7 @@ class Watch:
         pull.attrs |= {"moved": [], "changed": [], "watched": False}
 
     def begin(self) -> None:
-        """Watch from now on. Only the first call has an effect."""
+        """Start to watch. Further calls have no effect."""
         if self._position is not None:
             return
         self._position = ""
@@ -43,7 +43,7 @@ class Watch:
             content = self._pull.fetch("/events", stream_position="now", limit=1, stream_type="changes")
             self._position = paging_of(content).stream_position or ""
             if not self._position:
-                self._pull.attrs["watched"] = "The server gave no stream position to watch events from."
+                self._pull.attrs["watched"] = "The server returned no stream position to watch events from."
         except BoxNotebookError as error:
             self._pull.attrs["watched"] = str(error)
 
@@ -113,7 +113,7 @@ def with_final_paths(frame: pd.DataFrame, folder_id: str) -> pd.DataFrame:
     frame.attrs.update({**attrs, "changed": changed, "moved": sorted(moved)})
     if moved:
         warn(
-            f"{len(moved)} items moved during this walk, see attrs['moved']. They and everything below them may be missing "
+            f"{len(moved)} items moved during this walk; attrs['moved'] lists them. They and everything below them may be missing "
             "or have their old path. Walk those folders again."
         )
     return frame

@@ -1,7 +1,9 @@
-"""From JSON to one tidy DataFrame. Imports `api` and earlier; `datasets` and later may import it.
+"""Turn JSON into one tidy DataFrame.
+
+This layer imports `api` and earlier ones; `datasets` and later ones may import it.
 
 `schema` has the columns of every dataset; `decode` and `pages` read JSON; `table` builds the DataFrame; `cells`
-writes its values as text for files and views, and keeps text from running as a formula in a spreadsheet.
+converts its values for files and views, and keeps text from running as a formula in a spreadsheet.
 """
 
 from .table import BATCH, Table, children, frame

@@ -1,4 +1,4 @@
-"""The ancestor folders of an item, from ids and parent ids alone."""
+"""Find the ancestor folders of an item from ids and parent ids alone."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def ancestors(folder_id: Any, parents: Mapping[Any, Any]) -> list[Any]:
     folder_id : str
         The folder to start from; the list is empty if ``parents`` does not contain it.
     parents : mapping
-        Maps the id of a folder to that of its parent folder. A cycle, possible because folders may move during a walk,
-        ends the list.
+        Maps the id of a folder to the id of its parent folder. The list ends at a cycle, which is possible because folders may
+        move during a walk.
     """
     chain: dict[Any, None] = {}
     while folder_id in parents and folder_id not in chain:

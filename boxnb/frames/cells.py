@@ -1,4 +1,4 @@
-"""Convert values to cells of files and views: text that does not run as a formula, times of any year, numbers."""
+"""Convert values to cells for files and views: text that does not run as a formula, times in any year, and numbers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EXCEL_CHARACTERS = 32_767
 """The most UTF-16 code units that an Excel cell can hold."""
 
 EXCEL_DIGITS = 15
-"""The most digits of a number that Excel stores."""
+"""The most digits that a number can have in Excel."""
 
 _SIGNS = "=+\\-@＝＋－＠﹦﹢﹣﹫"
 _BREAKS = "\t\n\x0b\x0c\r\x1c-\x1e\x85\u2028\u2029"
@@ -35,7 +35,7 @@ _NEEDS_GUARD = re.compile(
     f"^{_FILLER}*+[{_SIGNS}]|^'*[\t\r\n]"
     f"|(?<!{_FILLER})(?:(?![{_BREAKS}])[{_INVISIBLE}'\"])*+[{_SEPARATORS}{_BREAKS}]{_FILLER}*+[{_SIGNS}]"
 )
-"""Matches text that needs a guard. Takes linear time, because no match starts inside a run of spaces and separators."""
+"""Matches text that needs a guard. Matching takes linear time, because no match starts inside a run of spaces and separators."""
 
 _RUN = re.compile(f"^[{_SIGNS}]|({_FILLER}++)([{_SIGNS}]?)")
 _LAST_SEPARATOR = re.compile(f"(?s:.*)[{_SEPARATORS}{_BREAKS}]")
@@ -46,23 +46,23 @@ def guarded(text: str) -> str:
     """
     Return the text with a ``'`` before everything that a spreadsheet would run as a formula.
 
-    The beginning of the text is not the only place: a spreadsheet that splits at ``;``, tabs, ``|`` or line breaks starts
-    a cell after each of them, even inside quotes. :func:`unguarded` reverses this.
+    A formula need not be at the start of the text: a spreadsheet that splits at ``;``, ``|``, tabs or line breaks starts a
+    new cell after each of them, even inside quotes. :func:`unguarded` reverses this.
     """
     return _RUN.sub(_guard, text) if _NEEDS_GUARD.search(text) else text
 
 
 def unguarded(text: str) -> str:
-    """Return the text that :func:`guarded` was applied to; text without the guard's ``'`` is returned unchanged."""
+    """Return the original of a text that :func:`guarded` returned. Text without the guard's ``'`` is returned unchanged."""
     return _RUN.sub(_unguard, text) if _NEEDS_GUARD.search(text) else text
 
 
 def _cell_starts(run: re.Match[str]) -> list[int]:
-    """Return where a ``'`` belongs in a run of spaces, quotes and separators: after the last separator before a sign.
+    """Return the positions for a ``'`` in a run of spaces, quotes and separators: after the last separator before a sign.
 
-    Quotes count as spaces, because the separator decides whether they belong to the text or to the file. So does the
-    guard's own ``'``, which gives the same positions in guarded and unguarded text. A tab or line break at the beginning
-    is dangerous by itself (OWASP).
+    Quotes count as spaces, because only the spreadsheet's separator decides whether they are part of the text. The guard's own
+    ``'`` also counts as a space, so that guarded and unguarded text have the same positions. A tab or line break at the
+    start is dangerous by itself (OWASP).
     """
     spaces, sign = run[1] or "", run[2] if run[1] else run[0]
     first = run.start() == 0
@@ -120,7 +120,7 @@ def plain(values: pd.Series, times: Callable[[pd.Series], list[Any]]) -> list[An
     Parameters
     ----------
     values : Series
-        Of any dtype. A value of another type becomes its ``str``.
+        A column of any dtype. A value of any other type becomes its ``str``.
     times : function
         Converts a Series of ``datetime64`` into a list of the same length.
     """
@@ -158,15 +158,15 @@ def naive(times: pd.Series) -> np.ndarray[Any, Any]:
 
 def time_texts(times: pd.Series, unit: Any = None, suffix: str = "+0000") -> list[str | None]:
     """
-    Return a column of times of any year as ISO 8601 strings; ``None`` for missing times.
+    Return a column of times in any year as ISO 8601 strings; ``None`` for missing times.
 
     Parameters
     ----------
     times : Series
-        Of ``datetime64``; converted to UTC if it has a zone. Python's own ``strftime`` stops at the year 9999 and writes
-        the year 1 with one digit.
+        A column of ``datetime64``; converted to UTC if it has a zone. ``strftime`` is not used, because it stops at the
+        year 9999 and writes the year 1 with one digit.
     unit : str, optional
-        ``"m"`` for minutes, ``"s"``, ``"ms"``, ...; by default the coarsest, from seconds on, that is exact for every time.
+        ``"m"`` for minutes, ``"s"``, ``"ms"``, ...; by default seconds, or the coarsest finer unit that is exact for every time.
     suffix : str
         Appended to each time if the column has a zone.
     """
@@ -186,7 +186,7 @@ def time_texts(times: pd.Series, unit: Any = None, suffix: str = "+0000") -> lis
 
 
 class ExcelCells:
-    """Converts values to what Excel can hold, and counts the strings it had to change, for a warning."""
+    """Converts values to cells that Excel can store, and counts the strings it had to change, for a warning."""
 
     def __init__(self) -> None:
         self._cut: dict[str, int] = {}
@@ -208,7 +208,7 @@ class ExcelCells:
         return value if fits else str(value)
 
     def text(self, text: str, column: str) -> str:
-        """Return the text as it fits into a cell; an emoji is never cut in half."""
+        """Return the text, changed if Excel cannot store it and cut if it is too long. An emoji is never cut in half."""
         text = text.replace("\r\n", "\n").replace("\r", "\n")
         fit = _ILLEGAL.sub("\ufffd", text)
         if fit != text:
@@ -221,7 +221,7 @@ class ExcelCells:
     def warnings(self) -> list[str]:
         """Return a warning about strings that were cut and one about replaced characters, if there are any."""
         cut = f"Cut {{}} to the {EXCEL_CHARACTERS:,} characters that an Excel cell holds"
-        replaced = "Replaced characters that Excel cannot hold with '\ufffd' in {}"
+        replaced = "Replaced characters that Excel cannot store with '\ufffd' in {}"
         return [
             f"{sentence.format(_count_in_words(counts))}. CSV and Parquet keep the original values."
             for sentence, counts in ((cut, self._cut), (replaced, self._replaced))
@@ -237,7 +237,7 @@ def _count_in_words(counts: dict[str, int]) -> str:
 
 
 def _excel_times(times: pd.Series) -> list[Any]:
-    """Return times as Excel stores them, to the millisecond and without a zone; outside its range, as text."""
+    """Return times as Excel stores them, to the millisecond and without a zone. Times outside its range become text."""
     cells: list[Any] = list(time_texts(times))
     raw = naive(times)
     fits = (raw >= np.datetime64("1900-03-01")) & (raw < np.datetime64("10000-01-01"))

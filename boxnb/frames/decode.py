@@ -1,4 +1,4 @@
-"""Decode pages of JSON into typed values, one list per column. Values that do not fit the schema are not lost."""
+"""Decode pages of JSON into typed values, one list per column. Values that do not fit the schema are kept as JSON text."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class _Node(NamedTuple):
 
 
 class Reader:
-    """Decodes and flattens the pages of one schema; get one with :func:`reader`."""
+    """Decodes and flattens the pages of one schema. Get a reader with :func:`reader`."""
 
     def __init__(self, columns: tuple[Column, ...]) -> None:
         self._columns = columns
@@ -47,7 +47,7 @@ class Reader:
         self._flat = _flattener(tree, columns)
 
     def read(self, content: bytes) -> tuple[Page, list[list[Any]], list[str | None]]:
-        """Decode one page. Return its paging fields, one list of values per column, and the rest of each row as JSON text.
+        """Decode one page. Return its paging fields, one list of values per column, and for each row the values without a column as JSON text.
 
         Raises
         ------
@@ -89,12 +89,12 @@ class Reader:
 
 @functools.lru_cache(maxsize=64)
 def reader(columns: tuple[Column, ...]) -> Reader:
-    """Return the reader of a schema. Cached, because creating record types is slow."""
+    """Return the reader for a schema. Readers are cached, because creating record types is slow."""
     return Reader(columns)
 
 
 def _tree(columns: Sequence[Column]) -> dict[str, _Node]:
-    """Return the columns as a tree, with the fields that contain them as inner nodes."""
+    """Return the columns as a tree. Fields that contain other fields are its inner nodes."""
     tree: dict[str, _Node] = {}
     number = 0
     for column in columns:
@@ -112,7 +112,7 @@ def _tree(columns: Sequence[Column]) -> dict[str, _Node]:
 
 
 def _record(name: str, tree: dict[str, _Node], *, top: bool = False) -> type[msgspec.Struct]:
-    """Return a strict record type: decoding an entry with an unknown field raises, and the slow path takes over."""
+    """Return a strict record type: decoding an entry with an unknown field raises an error, and the slow path takes over."""
     fields: list[tuple[str, Any, Any]] = []
     for key, node in tree.items():
         if node.fields is not None:
@@ -167,7 +167,7 @@ def _json(raw: msgspec.Raw) -> str | None:
 
 
 def _decode_loosely(content: bytes, columns: Sequence[Column]) -> tuple[list[Any], dict[str, Any], bool]:
-    """Decode one odd entry. Return its values, what no column can hold, and whether every value fits its column."""
+    """Decode one odd entry. Return its values, the values that no column can hold, and whether every value fits its column."""
     visible = [column for column in columns if column.kind != "skip"]
     no_values: list[Any] = [None] * len(visible)
     try:

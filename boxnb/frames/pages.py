@@ -22,7 +22,7 @@ class Page(msgspec.Struct):
     raw_position: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="next_stream_position")
     rows: int = 0
     odd: tuple[int, ...] = ()
-    """The rows with a value that its column cannot hold; ``unread`` counts the entries that are not objects."""
+    """The numbers of the rows with a value that does not fit its column; ``unread`` counts the entries that are not objects."""
     unread: int = 0
     null: bool = False
     """Whether ``entries`` is null."""
@@ -59,7 +59,7 @@ class Page(msgspec.Struct):
 
     @property
     def is_null(self) -> bool:
-        """Whether ``entries`` is null although the page does not give 0 as its total or chunk size."""
+        """Whether ``entries`` is null although neither the total nor the chunk size is 0."""
         return self.null and 0 not in (self.total_count, whole_number(_value(self.raw_chunk)))
 
 
@@ -83,7 +83,7 @@ def _value(raw: msgspec.Raw) -> Any:
 def loads(content: bytes) -> Any:
     """Decode JSON with Python's own decoder, but accept bytes that are not UTF-8 and numbers of any length.
 
-    Such bytes become lone surrogates, which no column accepts. Numbers of thousands of digits become strings.
+    Such bytes become lone surrogates, which no column accepts. Numbers with thousands of digits become strings.
 
     Raises
     ------
@@ -152,7 +152,7 @@ _PAGE = msgspec.json.Decoder(Page)
 def marker_of(content: bytes) -> str | None:
     """Return the marker of a page without decoding its rows.
 
-    ``None`` if the body is not a page; decoding it raises later.
+    ``None`` if the body is not a page; decoding it raises an error later.
     """
     try:
         return _PAGE.decode(content).marker
@@ -161,7 +161,7 @@ def marker_of(content: bytes) -> str | None:
 
 
 class Folder(NamedTuple):
-    """The fields of a listed folder that a walk needs."""
+    """The fields of a folder that a walk needs."""
 
     id: str
     name: str

@@ -1,7 +1,7 @@
 """Check a DataFrame that a caller passes in, and convert the required columns to the types they have in a pull.
 
 The DataFrame may have been read back from a file (ids as numbers, times as text), may have only some columns, or may
-come from another dataset. A column that is missing or cannot be converted is reported in one sentence.
+come from another dataset. If a column is missing or cannot be converted, the error names it.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def with_columns(
     present = [*required, *(name for name in optional_names if name in frame.columns)]
     if repeated := [name for name in present if (frame.columns == name).sum() > 1]:
         raise FrameError(
-            f"{caller} finds the column {repeated[0]} more than once in this frame. Keep one of them."
+            f"{caller} needs one column {repeated[0]}, but this frame has several with that name. Keep one of them."
         )
     result = frame[present].reset_index(drop=True)
     for name in present:
@@ -75,7 +75,7 @@ def with_columns(
                 f"{caller} cannot read the column {name} of this frame as {_WORDS[column_kinds[name]]}. Use a frame from {source}."
             ) from None
     if "path" in result:
-        # The path of the top level is empty, and a file reader returns empty text as missing.
+        # The path of a top-level item is empty, and a file reader returns empty text as missing.
         result["path"] = result["path"].fillna("")
     for name in optional_names:
         if name not in result:

@@ -1,8 +1,8 @@
 """Build one tidy DataFrame from pages of JSON, with the same columns and dtypes for any number of rows.
 
 Each page is decoded into typed records and then into Arrow columns, so that a long pull holds columns instead of JSON.
-An entry that does not fit its schema (another type, a field that Box has added) takes a slow path, which puts every
-value that its column cannot hold into ``extra``.
+An entry that does not fit its schema, because a value has a different type or Box has added a field, takes the slow
+path. The values that no column can hold are then put into ``extra``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .pages import Page, value_of
 from .schema import CHILDREN, Column
 
 BATCH = 1000
-"""Rows to buffer as Python objects before converting them to Arrow: one page, which is still in the CPU cache."""
+"""Rows to buffer as Python objects before converting them to Arrow. This is one page, which is then still in the CPU cache."""
 
 _YEAR_1, _YEAR_10000 = -62_135_596_800_000_000, 253_402_300_800_000_000
 """The start of the years 1 and 10000 in microseconds, UTC: the range of times that Python and pandas can show."""
@@ -37,7 +37,7 @@ _ARROW = {"integer": pa.int64(), "boolean": pa.bool_()}
 
 
 class _Content(NamedTuple):
-    """The content of a table, replaced as a whole, so that all columns still have the same length after Interrupt."""
+    """The content of a table, replaced as a whole, so that all columns still have the same length after an interrupt."""
 
     batches: list[list[pa.Array]]
     pages: list[list[list[Any]]]  # not converted to Arrow yet
@@ -55,7 +55,7 @@ class Table:
     columns : sequence of Column
         From :mod:`boxnb.frames.schema`.
     computed : sequence of Column
-        Columns that boxnb adds after these, with one value for all rows of a page.
+        Columns that boxnb adds after those in ``columns``, each with one value for all rows of a page.
     """
 
     def __init__(self, columns: Sequence[Column], computed: Sequence[Column] = ()) -> None:
@@ -72,7 +72,7 @@ class Table:
 
     @property
     def odd(self) -> int:
-        """The number of rows with a value that its column cannot hold, so that it is in ``extra``."""
+        """The number of rows that have a value in ``extra`` because its column cannot hold it."""
         self._flush()
         return self._content.odd
 
@@ -133,7 +133,7 @@ class Table:
         self._content = self._content._replace(batches=batches, pages=[], rows=rows)
 
     def first(self, name: str) -> Any:
-        """Return the first value of a column that is not missing, with its type in the DataFrame; ``None`` if there is none."""
+        """Return the first value of a column that is not missing, with its type in the DataFrame; ``None`` if all are missing."""
         return self._end(name, 0)
 
     def last(self, name: str) -> Any:
@@ -147,7 +147,9 @@ class Table:
             page[number] for page in self._content.pages
         ]
         for values in parts if position == 0 else reversed(parts):
-            if isinstance(values, list):  # a page: convert only the first value that the column can hold
+            if isinstance(
+                values, list
+            ):  # not converted yet: convert only one value, the first or last that the column can hold
                 ordered = values if position == 0 else reversed(values)
                 values = _array(
                     [next((value for value in ordered if value is not None and _fits(value, kind)), None)],
@@ -186,8 +188,8 @@ class Table:
         -------
         pandas.DataFrame
             Index 0..n-1, in Box's order. The last column, ``extra``, is JSON text with the fields that are not in the
-            schema or have another type than in the schema; missing if there are none. It also has the values that no
-            column can hold: text with a lone surrogate, a leap second, a time outside the years 1 to 9999.
+            schema or have a different type there; it is missing if there are none. It also has the values that no column
+            can hold: text with a lone surrogate, a leap second, or a time outside the years 1 to 9999.
         """
         self._flush()
         series = {
@@ -223,9 +225,9 @@ def children(parents: pd.DataFrame, column: str, *, key: str = "id") -> pd.DataF
     Returns
     -------
     pandas.DataFrame
-        ``key`` (text), ``position`` (``Int64``, 0 for the first element), the columns of
-        :data:`boxnb.frames.schema.CHILDREN`, all text, and ``extra``; also when empty. Rows are in the order of
-        ``parents``; a parent with an empty or missing list has no rows.
+        The columns are ``key`` (text), ``position`` (``Int64``, 0 for the first element), those in
+        :data:`boxnb.frames.schema.CHILDREN` (all text), and ``extra``, even if there are no rows. Rows are in the order
+        of ``parents``; a parent with an empty or missing list has no rows.
 
     Raises
     ------
@@ -274,7 +276,7 @@ def _ancestors(tree: pd.DataFrame) -> list[list[dict[str, str]]]:
 
 
 def _array(values: list[Any], kind: str) -> tuple[pa.Array, dict[int, Any]]:
-    """Return an Arrow column, and the values that it cannot hold by row number."""
+    """Return an Arrow column, and a mapping from row numbers to the values that it cannot hold."""
     try:
         array = pa.array(values, _ARROW.get(kind, pa.large_string()))
         return (_times(array) if kind == "time" else array), {}
@@ -288,7 +290,7 @@ def _array(values: list[Any], kind: str) -> tuple[pa.Array, dict[int, Any]]:
 
 
 def _times(array: pa.Array) -> pa.Array:
-    """Parse times with Arrow. Raise for times that Python and pandas cannot show, which take the slow path."""
+    """Parse times with Arrow. Raise an error for times that Python and pandas cannot show; these take the slow path."""
     times = array.cast(pa.timestamp("us", "UTC"))
     ends = pc.min_max(times.cast(pa.int64()))
     if ends["min"].is_valid and not (ends["min"].as_py() >= _YEAR_1 and ends["max"].as_py() < _YEAR_10000):
@@ -305,7 +307,7 @@ def _fits(value: Any, kind: str) -> bool:
 def _time(text: str) -> pd.Timestamp | None:
     """Parse a time and convert it to UTC.
 
-    ``None`` if it is not a complete date (pandas would guess, and read ``2026-01-01-08:00`` as eight o'clock), is outside
+    Return ``None`` if it is not a complete date (pandas would guess, and read ``2026-01-01-08:00`` as eight o'clock), is outside
     the years 1 to 9999 in UTC, or is more precise than microseconds.
     """
     if not _FULL.fullmatch(text):

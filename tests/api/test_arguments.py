@@ -89,7 +89,7 @@ WORDS = [
     ("device_pins", {"marker": float("nan")}, "marker takes text, not nan."),
     ("users", {"filter_term": ["a"]}, "filter_term takes text, not a value of type list."),
     ("groups", {"filter_term": "\ud800"}, "filter_term contains a lone surrogate"),
-    ("tree", {"pending": [("1", "a")]}, "pending takes what error.partial"),
+    ("tree", {"pending": [("1", "a")]}, "pending takes error.partial.attrs"),
     ("frame", {"path": ["/users"]}, "path takes text"),
     ("frame", {"path": "/users", "role": {"a": 1}}, "role takes text or a number, not a value of type dict."),
     ("get", {"path": "/users", "fields": float("nan")}, "fields takes text or a number, not nan."),

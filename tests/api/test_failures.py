@@ -277,16 +277,16 @@ def test_every_code_is_reported_with_its_reason(status: int, code: str) -> None:
 
 
 REMEDIES = {
-    (403, "storage_limit_exceeded"): ("storage of the account is full", "Free space"),
+    (403, "storage_limit_exceeded"): ("storage of the account is full", "Free some space"),
     (403, "access_from_location_blocked"): ("blocks access from this network", "network that it allows"),
     (403, "forbidden_by_policy"): ("security policy", "Ask your admin"),
     (403, "incorrect_shared_item_password"): (
         "password for the shared link is missing or wrong",
         "link's password",
     ),
-    (403, "file_size_limit_exceeded"): ("larger than this account may upload", "Split it"),
+    (403, "file_size_limit_exceeded"): ("larger than this account is allowed to upload", "Split it"),
     (403, "access_denied_item_locked"): ("item is locked", "unlocked"),
-    (403, "user_email_confirmation_required"): ("not confirmed the email", "link in Box's email"),
+    (403, "user_email_confirmation_required"): ("not confirmed the email", "link in the email from Box"),
     (403, "access_denied_insufficient_permissions"): (
         "This user is not allowed to do this",
         "permission granted",

@@ -292,8 +292,8 @@ def test_a_long_wait_is_announced_before_it_begins(
     sandbox.faults.add("/2.0/users/me", "503", times=4)
     session.get_json("/users/me")
     assert [line.partition(",")[0] for line in announced] == [
-        "The sandbox returned 503 at attempt 3 of 5: waiting 4 seconds",
-        "The sandbox returned 503 at attempt 4 of 5: waiting 8 seconds",
+        "The sandbox returned 503 on attempt 3 of 5: waiting 4 seconds",
+        "The sandbox returned 503 on attempt 4 of 5: waiting 8 seconds",
     ]
 
 

@@ -123,7 +123,7 @@ def test_ordinary_user_gets_a_message_of_one_line(ordinary_user: boxnb.Box, name
     """The message says that the call needs an admin, after two calls at most."""
     calls_before = ordinary_user.session.ledger.calls
     with pytest.raises(
-        ForbiddenError, match="Sign in as a user who is, such as an admin or co-admin"
+        ForbiddenError, match="Sign in as someone who is allowed, such as an admin or co-admin"
     ) as caught:
         call_report(ordinary_user, name)
     assert "\n" not in str(caught.value)
