@@ -1,4 +1,4 @@
-"""File names that Box or a computer does not allow. Each refusal has a reason, and no name is changed silently."""
+"""Handle file names that Box or some computers do not allow: say why a name is refused, and never change one silently."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def refused_by_box(name: str) -> str | None:
     if "/" in name or "\\" in name:
         return f"A name cannot contain '/' or '\\'. Rename {name!r}."
     if name != name.strip():
-        return f"A name cannot begin or end with a space. Rename {name!r}."
+        return f"A name cannot start or end with a space. Rename {name!r}."
     if any(unicodedata.category(letter) == "Cs" for letter in name):
         return f"The name is not valid UTF-8. Rename {name!r}."
     if any(unicodedata.category(letter) == "Cc" for letter in name):
@@ -61,7 +61,7 @@ def safe(name: str) -> str:
 def shortened(name: str, extra: str = "") -> str:
     """Return a name of at most 240 bytes, with ``extra`` before its extension.
 
-    File systems allow 255 bytes; the partial file needs the rest for its longer name.
+    File systems allow 255 bytes; the other 15 are for the longer name of the partial file.
     """
     stem, dot, extension = name.rpartition(".")
     if not stem or len(extension) > 20:
@@ -74,8 +74,8 @@ def shortened(name: str, extra: str = "") -> str:
 def folded(name: str) -> str:
     """Return a name in the form in which Windows and macOS compare names: ignoring case and the encoding of accents.
 
-    A letter never becomes two, so ``Maße`` and ``Masse`` remain different names here. If a file system considers even
-    those the same, :meth:`Places.settle` detects it.
+    One letter never becomes two, so ``Maße`` and ``Masse`` remain different names. If a file system considers even these
+    names the same, :meth:`Places.settle` detects it.
     """
     letters = []
     for letter in unicodedata.normalize("NFC", name):
@@ -87,7 +87,10 @@ def folded(name: str) -> str:
 
 
 def loosely(name: str) -> str:
-    """Return a name in its loosest form. Two names whose loosest forms differ are different on every system."""
+    """Return a name in a form that ignores as many differences as possible.
+
+    If these forms of two names differ, the names are different on every system.
+    """
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
 
 
@@ -109,12 +112,12 @@ class Places:
         self._written: dict[tuple[int, int], tuple[str, Path]] = {}
 
     def place(self, file_id: str, name: str | None, folders: str = "") -> tuple[Path, str]:
-        """Return the path of a file, and a sentence if its name had to change, else an empty string.
+        """Return the path for a file, and a message if its name had to change, else an empty string.
 
         Raises
         ------
         TransferError
-            A folder of the path is a link.
+            A folder in the path is a link.
         """
         with self.lock:
             folder = self.folder
@@ -154,10 +157,12 @@ class Places:
                 raise TransferError(
                     f"{path} is a link that leads out of {self.folder}, so nothing is written there. Choose another folder."
                 )
-            raise TransferError(f"{path} is a link, and boxnb does not write through links. Move it away.")
+            raise TransferError(
+                f"{path} is a link, and boxnb does not write through links. Move or rename it."
+            )
 
     def partial_paths(self, file_id: str, target: Path, name: str) -> Iterator[Path]:
-        """Yield paths for a partial file in the folder of its target; no file from Box has any of them."""
+        """Yield possible paths for a partial file, in the same folder as its target. No downloaded file has such a path."""
         for number in count(1):
             path = target.parent / (f".{name}.part" if number == 1 else f".{name}-{number}.part")
             key = (path.parent, folded(path.name))
@@ -167,7 +172,10 @@ class Places:
                 yield path
 
     def settle(self, path: Path, file_id: str, name: str | None) -> tuple[Path, str]:
-        """Return the path, or another one and a sentence if the file system treats it as the path of a file written before."""
+        """Return the path and an empty string, or another path and a message if this one would overwrite an earlier file.
+
+        Whether the file system treats two similar names as the same is not known until the first file has been written.
+        """
         with self.lock:
             owner, written_path = self._written.get(_inode(path), (file_id, path))
             is_same = owner == file_id or written_path == path
