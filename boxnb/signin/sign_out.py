@@ -19,7 +19,7 @@ def sign_out(profile: str) -> str:
     Returns
     -------
     str
-        One sentence that says what was done. If the pair cannot be revoked, it says why, and the pair stays saved.
+        A message that says what was done. If the pair cannot be revoked, the message says why, and the pair stays saved.
 
     Raises
     ------
