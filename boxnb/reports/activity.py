@@ -88,7 +88,7 @@ def _events(
 
 
 def _who(events: pd.DataFrame) -> pd.Series:
-    """Return the login of each event, or :data:`NOBODY` for anyone who was not signed in."""
+    """Return the login of the user who caused each event, or :data:`NOBODY` for anyone who was not signed in."""
     login: pd.Series = events["created_by_login"].where(events["created_by_id"] != ANONYMOUS, NOBODY)
     return login
 
@@ -118,9 +118,9 @@ def sign_ins(box: Connection, *, since: When = "30D", of: pd.DataFrame | None = 
     rows = _events(inputs, box, since, SIGN_IN_TYPES, of, WHO).copy()
     rows["login"], rows["name"], rows["user_id"] = _who(rows), rows["created_by_name"], rows["created_by_id"]
     rows["succeeded"] = rows["event_type"] != "FAILED_LOGIN"
-    four = rows["ip_address"].str.extract(r"^(\d+\.\d+\.\d+)\.\d+$", expand=False) + ".*"
-    six = rows["ip_address"].str.extract(r"^((?:[0-9A-Fa-f]*:){1,4})", expand=False) + "*"
-    rows["network"] = four.fillna(six)
+    ipv4 = rows["ip_address"].str.extract(r"^(\d+\.\d+\.\d+)\.\d+$", expand=False) + ".*"
+    ipv6 = rows["ip_address"].str.extract(r"^((?:[0-9A-Fa-f]*:){1,4})", expand=False) + "*"
+    rows["network"] = ipv4.fillna(ipv6)
     rows["weekday"], rows["hour"] = rows["created_at"].dt.day_name(), rows["created_at"].dt.hour
     report = shaped(rows.sort_values("created_at", kind="stable"), SIGN_INS, inputs)
     report["weekday"] = report["weekday"].cat.set_categories(WEEKDAYS, ordered=True)

@@ -131,19 +131,19 @@ def _walk(pull: Pull, viewers: list[str]) -> None:
     seen_ids, shared_folders = set[str](), dict[str, str]()
     refusals = 0
     with pull.pool(16) as pool:
-        ahead: deque[tuple[_Visit, Future[Listing]]] = deque()
+        submitted: deque[tuple[_Visit, Future[Listing]]] = deque()
 
         def visit_folder(folder: str, viewer: str) -> None:
             visit = _Visit(folder, viewer)
             seen_ids.add(folder)
             path = f"/folders/{quote(folder, safe='')}/items"
             listing = pool.submit(pull.listing, by_marker, path, as_user=viewer, fields=fields)
-            ahead.append((visit, listing))
+            submitted.append((visit, listing))
 
         def finish_visits() -> None:
             nonlocal refusals
-            while ahead:
-                visit, future = ahead.popleft()
+            while submitted:
+                visit, future = submitted.popleft()
                 listing = future.result()
                 refusals += listing.error is not None
                 # If Box refused all of the first users, calls for the remaining users would be wasted.
@@ -152,8 +152,8 @@ def _walk(pull: Pull, viewers: list[str]) -> None:
                 )
                 pull.record_problem(listing, alone=hopeless, id=visit.folder, as_user=visit.viewer)
                 # Box returned the content of one user, so continue with the remaining users.
-                while waiting and listing.pages:
-                    visit_folder("0", waiting.popleft())
+                while remaining_viewers and listing.pages:
+                    visit_folder("0", remaining_viewers.popleft())
                 for page in listing.pages:
                     pull.take(page, visit.viewer)
                     folders, unusable = folders_of(page)
@@ -169,7 +169,7 @@ def _walk(pull: Pull, viewers: list[str]) -> None:
 
         for viewer in viewers[:REFUSALS]:
             visit_folder("0", viewer)
-        waiting = deque(viewers[REFUSALS:])
+        remaining_viewers = deque(viewers[REFUSALS:])
         finish_visits()
         for folder_id, viewer in shared_folders.items():
             if folder_id not in seen_ids:
@@ -212,7 +212,7 @@ def items(
 ) -> pd.DataFrame:
     """Return the columns of content that a report needs, from the caller's DataFrame or, without one, from a walk.
 
-    A DataFrame from ``box.tree`` lacks ``ownership``, which is added with a list of the users, and ``seen_as``, which is
+    A DataFrame from ``box.tree`` lacks two of these columns. boxnb lists the users to compute ``ownership``; ``seen_as`` is
     the user that the walk acted for.
     """
     needed = {*names.split(), *optional.split()}
@@ -257,7 +257,7 @@ def collaborations(
     pandas.DataFrame
         Columns of :data:`INVITATIONS`: ``who`` is ``user`` or ``group``; ``is_external`` is true for anyone who is not a user
         of the enterprise; ``is_expired`` is true if the collaboration has expired. ``attrs["skipped"]`` lists what could not
-        be read, including the ``attrs["skipped"]`` of ``of``.
+        be read, by this call or for ``of``.
 
     Notes
     -----
@@ -310,7 +310,7 @@ def _selected_items(items: pd.DataFrame, *, flagged: bool, files: bool) -> pd.Da
 def _invitations(
     box: Connection, collaborations: pd.DataFrame, items: pd.DataFrame, users: pd.DataFrame
 ) -> pd.DataFrame:
-    """Return each collaboration once. Parent folders are read first, so its first row has the folder where it was made."""
+    """Return each collaboration once. Parent folders are read first, so the first row is for the folder where it was made."""
     ids_ = collaborations["id"]
     rows = collaborations[~ids_.duplicated() | ids_.isna()].reset_index(drop=True)
     rows["item_id"] = rows["item_id"].fillna(rows["asked_id"])

@@ -57,7 +57,7 @@ def inactive_users(
     """
     List active accounts that did not sign in during the last ``days`` days, longest inactive first.
 
-    Box has no last-login field, so this looks for sign-ins in the admin events, which go back a year at most. A missing
+    The users that Box lists have no field for the last sign-in, so boxnb looks in the admin events of the last year. A missing
     ``last_sign_in`` means *not within a year*, not *never*. Users of Box Drive or a phone stay signed in for months, so they
     can be listed although they are active; to count every event as activity, pass a DataFrame of all event types as ``of``.
     Suspended accounts, and accounts created less than ``days`` days ago, are not listed.
@@ -118,7 +118,7 @@ def _normalized(name: str) -> str:
 
 def duplicate_accounts(box: Connection, *, users: pd.DataFrame | None = None) -> pd.DataFrame:
     """
-    List accounts that have the same name as another account, next to each other.
+    List accounts that share their name with another account, grouped by name.
 
     Case, extra spaces and accents do not matter. Two people can have the same name, so check this list before you act on
     it. A person's second account is not found if it has a different name.

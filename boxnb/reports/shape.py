@@ -1,4 +1,4 @@
-"""Check the inputs of a report, and give its result fixed columns and dtypes, even without rows."""
+"""Check the inputs of a report, and give its result fixed columns and dtypes, even if it has no rows."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Inputs:
         source: str,
         optional: str = "",
     ) -> pd.DataFrame:
-        """Return the columns ``names`` of ``frame``, the caller's DataFrame, or of the result of ``fetch`` if it is ``None``.
+        """Return the columns ``names`` of ``frame``, or of the DataFrame that ``fetch`` returns if ``frame`` is ``None``.
 
         Raises
         ------
@@ -135,7 +135,7 @@ def now(box: Connection) -> pd.Timestamp:
 
 
 def days_since(times: pd.Series, when: pd.Timestamp) -> pd.Series:
-    """Return the whole days from each time to ``when`` as ``Int64``; missing if the time is missing."""
+    """Return the number of whole days from each time to ``when`` as ``Int64``; missing if the time is missing."""
     days: pd.Series = (when - times).dt.days.astype("Int64")
     return days
 

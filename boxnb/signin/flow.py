@@ -1,4 +1,4 @@
-"""The sign-in as a plain state object that makes every decision of the panel, without widgets or an event loop.
+"""A plain state object for the sign-in. It makes every decision of the panel, without widgets or an event loop.
 
 For each event (a paste, a redirect that the receiver caught, a confirmation), there is a method that returns immediately.
 Network calls run in a thread. `snapshot` returns what a view can show, which never includes a secret.

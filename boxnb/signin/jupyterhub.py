@@ -24,7 +24,7 @@ PORTS: Final = range(8930, 9930)
 
 
 def _proxy_path() -> str:
-    """Return the path of this user's proxy, such as ``/user/ada/proxy/``. Empty outside a JupyterHub."""
+    """Return the path of this user's proxy, such as ``/user/ada/proxy/``, or an empty string outside a JupyterHub."""
     prefix = os.environ.get("JUPYTERHUB_SERVICE_PREFIX", "")
     return f"/{prefix.strip('/')}/proxy/" if prefix.strip("/") else ""
 

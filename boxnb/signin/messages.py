@@ -87,7 +87,7 @@ def is_redirect_uri(redirect_uri: str) -> bool:
 
 
 def cancelled_note(profile: str) -> str:
-    """Return what the panel says after the user cancelled, and who is still signed in. This does not make a call."""
+    """Return what the panel says after the user cancelled, including who is still signed in. boxnb does not make a call."""
     try:
         saved = store.load(profile)
     except BoxNotebookError:
@@ -123,7 +123,7 @@ def port_taken(port: int) -> str:
 
 
 def sign_in_ended(error: BoxNotebookError, server: str) -> str:
-    """Return why a saved sign-in has ended, and what to do in the panel. The usual advice, to open its notebook, is removed."""
+    """Return why a saved sign-in has ended, and tell the user to open the panel's link instead of the onboarding notebook."""
     reason = in_one_sentence(error, server).partition(" Sign in again:")[0]
     return f"{reason} Open {display_name(server)} to sign in again."
 
@@ -136,7 +136,7 @@ def sign_in_refused(server: str) -> str:
 
 
 def sign_in_not_tried(error: BaseException, server: str) -> str:
-    """Return the message for a saved sign-in that could not be checked, for example without a network."""
+    """Return the message for a saved sign-in that could not be checked, for example because the network is down."""
     return f"A sign-in is saved, but it cannot be checked at the moment. {in_one_sentence(error, server)}"
 
 
@@ -177,7 +177,7 @@ def defect(error: BaseException) -> str:
 
 
 def nobody_to_sign_in(profile: str) -> SignInCancelled:
-    """Return the error for a run that no person can answer, such as one by nbclient, if no sign-in is saved."""
+    """Return the error for a run without a person, such as one by nbclient, if no sign-in is saved."""
     return SignInCancelled(
         f"Nobody is signed in as {profile!r}, and nobody is here to sign in. "
         f"Open {ONBOARDING} in JupyterLab once, sign in there, then run this again."

@@ -21,7 +21,7 @@ DAYS_TO_WARN = 50
 
 UNCHECKED = (
     "Certificates are not checked, so anyone between this computer and the server can read the secrets. "
-    "Run boxnb.store.configure({name!r}, verify=True), or give the path of your company's CA bundle."
+    "Run boxnb.store.configure({name!r}, verify=True), or pass the path of your company's CA bundle instead."
 )
 
 STATUS_COLUMNS = {

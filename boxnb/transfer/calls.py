@@ -157,7 +157,7 @@ def requested_wait(response: requests.Response) -> float | None:
 
 
 DECODE_ERRORS = (ValueError, RecursionError, AttributeError, OverflowError)
-"""Errors that a response causes if it is not JSON, is nested too deeply, or has a wrong type or an infinite number."""
+"""Errors raised if a response is not JSON, is nested too deeply, or contains a wrong type or an infinite number."""
 
 
 @contextmanager
@@ -203,7 +203,7 @@ def field(response: requests.Response, name: str) -> Any:
 
 
 def verify_upload(caller: Caller, file: dict[str, Any], sha1: str, path: Path) -> None:
-    """Check that an uploaded file has the same SHA-1 as the local file. Fetch it if the response did not include it.
+    """Check the SHA-1 of an uploaded file against the local file. Fetch it if the response did not include it.
 
     Raises
     ------
@@ -252,7 +252,7 @@ def conflict(response: requests.Response) -> dict[str, Any] | None:
 
 
 def name_is_reserved(response: requests.Response) -> bool:
-    """Return whether a name is only reserved briefly, for an upload whose response was lost (a 409 without a conflict).
+    """Return whether a name is reserved only briefly, for an upload whose response was lost (a 409 without a conflict).
 
     ``False`` if the body is a web page, for instance from a proxy, because a retry would get the same page.
     """

@@ -1,4 +1,4 @@
-"""Handle file names that Box or some computers do not allow: say why a name is refused, and never change one silently."""
+"""Check file names before an upload, and adapt them for a download. boxnb never refuses or changes a name without a message."""
 
 from __future__ import annotations
 
@@ -95,20 +95,20 @@ def loosely(name: str) -> str:
 
 
 class Places:
-    """Paths for downloaded files: unique and always below one folder, whatever the files are called.
+    """Chooses paths for downloaded files. Each path is unique and below one folder, whatever the file is called.
 
-    Several threads can use it in parallel.
+    Several threads can use one object in parallel.
 
     Parameters
     ----------
     folder : Path
-        All paths are below it.
+        The folder that all paths are below.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
         self.lock = threading.RLock()
-        self._taken: dict[tuple[Path, str], tuple[str, str]] = {}  # owner, and its name in Box
+        self._taken: dict[tuple[Path, str], tuple[str, str]] = {}  # the owner of a path, and its name in Box
         self._written: dict[tuple[int, int], tuple[str, Path]] = {}
 
     def place(self, file_id: str, name: str | None, folders: str = "") -> tuple[Path, str]:
@@ -198,7 +198,7 @@ class Places:
     def _unused_path(
         self, folder: Path, preferred: str, owner: str, name: str, mark: str
     ) -> tuple[Path, str | None]:
-        """Return a path that no other file has, and the name in Box of the file that has the preferred one, if any."""
+        """Return a path that no other file has, and the name in Box of the file that has the preferred path, if any."""
         other_name: str | None = None
         for number in count(1):
             extra = "" if number == 1 else mark if number == 2 and mark else f"{mark} [{number - bool(mark)}]"

@@ -52,7 +52,7 @@ class Meter:
             self._total += size
 
     def add(self, name: str, size: int, files: int = 0) -> None:
-        """Add transferred bytes and finished files, and report the progress if it is time."""
+        """Add transferred bytes and finished files. Report the progress every :data:`EVERY` seconds, and at the end."""
         with self._lock:
             self._done += size
             self._files += files

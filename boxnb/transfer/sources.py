@@ -26,7 +26,7 @@ _FILE_TYPES = (
 
 
 class LocalFile(NamedTuple):
-    """One file below a folder; ``problem`` says why it cannot be sent."""
+    """One local file, or a folder that cannot be read. If it cannot be sent, ``problem`` says why."""
 
     path: Path
     size: int = 0
