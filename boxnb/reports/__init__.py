@@ -1,11 +1,13 @@
-"""Answers to the questions of Box admins. Each is a function that returns a DataFrame with a fixed schema.
+"""Reports that answer the questions of Box admins. Each is a function that returns a DataFrame with a fixed schema.
 
-Every function takes ``box`` first. Reports on content take ``of=``, a DataFrame from :func:`content` or
-:func:`collaborations`, so that one walk serves all of them. Reports on events take ``of=``, a DataFrame from
-``box.events``. Without ``of=`` they pull what they need. Each docstring says what the report cannot know.
+The first argument of every report is ``box``. A report on content takes ``of=``, a DataFrame from :func:`content` or
+:func:`collaborations`, so one walk serves all of these reports. For a report on events, ``of=`` is a DataFrame from
+``box.events``. Without ``of=``, a report pulls what it needs. Each docstring says what the report cannot know.
 
-`people`, `sharing`, `storage` and `activity` are named for the notebooks that use them; `enterprise` walks all content;
-`shape` checks the inputs and fixes the columns. Imports `export` and earlier; `signin` and later may import it.
+The modules `people`, `sharing`, `storage` and `activity` have the names of the notebooks that use them. `enterprise` walks
+all content. `shape` checks the inputs of a report and gives its result fixed columns and dtypes.
+
+This layer imports only `export` and earlier layers; `signin` and later layers can import it.
 """
 
 from __future__ import annotations

@@ -88,39 +88,39 @@ def _events(
 
 
 def _who(events: pd.DataFrame) -> pd.Series:
-    """Return the login of each event, or :data:`NOBODY` for anyone who was not signed in."""
+    """Return the login of the user who caused each event, or :data:`NOBODY` for anyone who was not signed in."""
     login: pd.Series = events["created_by_login"].where(events["created_by_id"] != ANONYMOUS, NOBODY)
     return login
 
 
 def sign_ins(box: Connection, *, since: When = "30D", of: pd.DataFrame | None = None) -> pd.DataFrame:
     """
-    List sign-ins and failed sign-ins, one row each, in order of time.
+    List sign-ins and failed sign-ins, one row each, in chronological order.
 
-    Events have an IP address, but no country or device. ``network`` is its first three numbers (the first four groups for
-    IPv6), which often stand for one office. Times are UTC, not the user's local time. A session that stays open does not create
-    new events. With single sign-on, a wrong password fails with your identity provider, and Box never sees it.
+    An event has an IP address, but no country or device. ``network`` is the first three numbers of the address (the first four
+    groups for IPv6), which often identify one office. Times are UTC, not the user's local time. A user who stays signed in does
+    not cause new events. With single sign-on, your identity provider rejects a wrong password, and Box never sees it.
 
     Parameters
     ----------
     box : Box
     since : str, Timestamp or Timedelta
-        As for ``box.events``; up to a year.
+        As for ``box.events``; at most a year.
     of : DataFrame, optional
         From ``box.events``; pulled by default.
 
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`SIGN_INS`; ``hour`` 0 to 23, UTC.
+        Columns of :data:`SIGN_INS`; ``hour`` is 0 to 23, in UTC.
     """
     inputs = Inputs("sign_ins")
     rows = _events(inputs, box, since, SIGN_IN_TYPES, of, WHO).copy()
     rows["login"], rows["name"], rows["user_id"] = _who(rows), rows["created_by_name"], rows["created_by_id"]
     rows["succeeded"] = rows["event_type"] != "FAILED_LOGIN"
-    four = rows["ip_address"].str.extract(r"^(\d+\.\d+\.\d+)\.\d+$", expand=False) + ".*"
-    six = rows["ip_address"].str.extract(r"^((?:[0-9A-Fa-f]*:){1,4})", expand=False) + "*"
-    rows["network"] = four.fillna(six)
+    ipv4 = rows["ip_address"].str.extract(r"^(\d+\.\d+\.\d+)\.\d+$", expand=False) + ".*"
+    ipv6 = rows["ip_address"].str.extract(r"^((?:[0-9A-Fa-f]*:){1,4})", expand=False) + "*"
+    rows["network"] = ipv4.fillna(ipv6)
     rows["weekday"], rows["hour"] = rows["created_at"].dt.day_name(), rows["created_at"].dt.hour
     report = shaped(rows.sort_values("created_at", kind="stable"), SIGN_INS, inputs)
     report["weekday"] = report["weekday"].cat.set_categories(WEEKDAYS, ordered=True)
@@ -133,9 +133,9 @@ def sign_in_attacks(
     """
     Find bursts of failed sign-ins from one IP address, against one account or many, one row per burst.
 
-    A burst is ``at_least`` failures from one IP address, each at most an hour after the previous one. Slower or distributed
-    attacks are not found, and a whole office behind one address can look like an attack. ``signed_in_after`` lists the
-    attacked accounts that signed in from that address between the start of the burst and a day after its end. Call these
+    A burst is at least ``at_least`` failures from one IP address, each at most an hour after the previous one. Slower or
+    distributed attacks are not found, and a whole office behind one address can look like an attack. ``signed_in_after`` lists
+    the attacked accounts that signed in from that address between the start of the burst and a day after its end. Call these
     users immediately.
 
     Parameters
@@ -143,9 +143,9 @@ def sign_in_attacks(
     box : Box
     since : str, Timestamp or Timedelta
     at_least : int
-        The minimum number of failures of a burst.
+        The minimum number of failures in a burst.
     of : DataFrame, optional
-        From ``box.events`` with sign-ins and failed sign-ins; pulled by default.
+        From ``box.events``, including sign-ins and failed sign-ins; pulled by default.
 
     Returns
     -------
@@ -225,24 +225,24 @@ def downloads(
     """
     Count downloads, one row per user and day (UTC), busiest first.
 
-    ``usual`` is the median of that user's own days with downloads. ``is_unusual`` marks days with at least ``at_least``
-    downloads that are also at least ``times`` the usual number. Downloads through open links without a sign-in share one
-    anonymous row per day, because Box records only IP addresses. Previews also show content, but are different events. Box
-    Drive and Box Sync cause one download for each file that they fetch.
+    ``usual`` is the user's median number of downloads per day, over the days with downloads. A day is unusual
+    (``is_unusual``) if it has at least ``at_least`` downloads and at least ``times`` times the usual number. Downloads through
+    open links without a sign-in share one anonymous row per day, because Box records only IP addresses. A preview also shows
+    the content, but is not counted. Box Drive and Box Sync cause one download event for each file that they fetch.
 
     Parameters
     ----------
     box : Box
     since : str, Timestamp or Timedelta
     at_least, times : int, float
-        The minimum downloads of an unusual day, in total and as a multiple of ``usual``.
+        The minimum number of downloads on an unusual day, and the minimum multiple of ``usual``.
     of : DataFrame, optional
-        From ``box.events`` with ``DOWNLOAD``; pulled by default.
+        From ``box.events``, including ``DOWNLOAD`` events; pulled by default.
 
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`DAYS`; ``items`` and ``folders`` are the numbers of different ones.
+        Columns of :data:`DAYS`; ``items`` and ``folders`` are the numbers of distinct files and parent folders.
     """
     inputs = Inputs("downloads")
     days = _by_day(_events(inputs, box, since, ["DOWNLOAD"], of, DAILY), at_least, times)
@@ -261,9 +261,9 @@ def unusual_days(
     """
     Find days on which a user did far more of something than usual, such as downloads, deletions or shares.
 
-    This is a rule of thumb, not a verdict: at least ``at_least`` events of one type on one day (UTC), and at least ``times``
-    the median of that user's own days with such events. Users who do a lot every day are not listed, and the last day of a
-    project can look like a theft. Failed sign-ins count for the account that was attacked.
+    A day is listed if a user has at least ``at_least`` events of one type on that day (UTC), and at least ``times`` times the
+    user's median for days with such events. This is a rule of thumb, not a verdict: users who do a lot every day are not
+    listed, and the last day of a project can look like theft. Failed sign-ins count for the account that was attacked.
 
     Parameters
     ----------
@@ -271,12 +271,12 @@ def unusual_days(
     since : str, Timestamp or Timedelta
     at_least, times : int, float
     of : DataFrame, optional
-        From ``box.events`` of all types; pulled by default, at two calls per thousand events.
+        From ``box.events``, with all event types; pulled by default, with two calls per thousand events.
 
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`DAYS`, only unusual days, busiest first.
+        Columns of :data:`DAYS`; only unusual days, busiest first.
     """
     inputs = Inputs("unusual_days")
     days = _by_day(_events(inputs, box, since, None, of, DAILY), at_least, times)
@@ -306,11 +306,12 @@ def file_history(
     box: Connection, file_id: str, *, since: When = "365D", of: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """
-    List the events of one file or folder, in order of time.
+    List the events of one file or folder, in chronological order.
 
-    Box cannot filter events by file, so this pulls the whole time range, at two calls per thousand events, and selects those
-    of the item. Pass ``of`` to look up several items. Events reach back a year and may arrive hours late. A change to the
-    parent folder (a move, a new collaborator) is an event of that folder, not of the file, so look up its id as well.
+    Box cannot filter events by file, so boxnb pulls all events of the time range, with two calls per thousand events, and
+    selects those of the item. To look up several items, pull the events once and pass them as ``of``. Events reach back a year
+    and can arrive hours late. A change to the parent folder (a move, a new collaborator) is an event of that folder, not of
+    the file, so look up the folder's id as well.
 
     Parameters
     ----------
@@ -338,11 +339,11 @@ def user_history(
     box: Connection, who: str, *, since: When = "30D", of: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """
-    List what one user did, and what was done to the account, in order of time.
+    List what one user did, and what was done to the user's account, in chronological order.
 
-    Box cannot filter events by user, so this pulls the whole time range, at two calls per thousand events. Pass ``of`` to look
-    up several users. Some events of an app that acts for a user belong to the app's own account, and events through an open
-    link are anonymous (``"2"``).
+    Box cannot filter events by user, so boxnb pulls all events of the time range, with two calls per thousand events. To look
+    up several users, pull the events once and pass them as ``of``. If an app acts for a user, Box records some of the events
+    under the app's own account. Events through an open link are anonymous (their user id is ``"2"``).
 
     Parameters
     ----------

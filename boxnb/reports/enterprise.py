@@ -1,7 +1,7 @@
-"""The two walks that reports share: all content of the enterprise, and all invitations to it.
+"""The two walks that reports share: one finds all content of the enterprise, the other all collaborations on it.
 
-Box cannot list either for a whole enterprise, because an admin sees only what is shared with the admin. So each user's
-content is read once, as that user (with the ``As-User`` header); the reports take the result as ``of=``.
+Box cannot list either of these for a whole enterprise, because an admin sees only what is shared with the admin. So boxnb
+reads each user's content once, as that user (with the ``As-User`` header). The reports take the result as ``of=``.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from boxnb.api.connection import Connection
 
 REFUSALS = 20
-"""Consecutive refused users after which a walk ends. More than one, because a co-admin cannot act as other admins."""
+"""If Box refuses this many users and accepts none, the walk ends. One is not enough: a co-admin cannot act as another admin."""
 
 SEEN_AS = (Column("seen_as", "text"),)
 REQUESTED = tuple(Column(f"asked_{name}", "text") for name in ("type", "id"))
@@ -65,33 +65,33 @@ class _Visit(NamedTuple):
 
 def content(box: Connection, *, people_of: pd.DataFrame | None = None) -> pd.DataFrame:
     """
-    Walk every folder, file and web link that an active user of the enterprise can see, one row each.
+    Return every folder, file and web link that an active user of the enterprise can see, one row each.
 
-    Lists the top level of every active user as that user, one call each, then walks the folders that the user owns, one
-    call per folder. Folders of users who left, or of other companies, are walked if an active user was invited to them.
-    No one can read the private content of users who left, so it is missing (their ``space_used`` in ``box.users()``
-    includes it). The trash is not included either.
+    boxnb lists the top level of every active user as that user, with one call each, then walks the folders that the user
+    owns, with one call per folder. It also walks folders that belong to users who left or to other companies, if an active
+    user was invited to them. No one can read the private content of users who left, so it is missing (their ``space_used``
+    in ``box.users()`` includes it). The trash is not included either.
 
     Parameters
     ----------
     box : Box
-        Needs an admin, and an app with *Make API calls using the as-user header*.
+        Signed in as an admin, with an app that has *Make API calls using the as-user header*.
     people_of : DataFrame, optional
-        Some rows of ``box.users()``. Only what these users can see is walked.
+        Some rows of ``box.users()``, to walk only what these users can see.
 
     Returns
     -------
     pandas.DataFrame
-        Columns as in :data:`boxnb.frames.schema.ITEMS`, then ``seen_as`` (text, id of the user it was listed as), ``path``
-        (the ancestor folders, joined by ``/``), ``depth`` (``Int64``, 1 at the top) and ``ownership`` (``active``; ``left``:
-        the owner is a suspended user; ``outside``: the owner is not a user of the enterprise). Each id appears once, even if
-        the walk ended early. ``attrs["skipped"]`` lists what could not be read (``id``, ``as_user``, ``status``, ``why``);
-        ``attrs["complete"]`` is then False, with a warning.
+        Columns as in :data:`boxnb.frames.schema.ITEMS`, then ``seen_as`` (text, the id of the user who saw the item), ``path``
+        (the ancestor folders, joined by ``/``), ``depth`` (``Int64``, 1 at the top) and ``ownership`` (``active``, ``left`` if
+        the owner is a suspended user, or ``outside`` if the owner is not a user of the enterprise). Each id appears once, even
+        if the walk ended early. ``attrs["skipped"]`` lists what could not be read (``id``, ``as_user``, ``status``, ``why``).
+        If anything is listed, ``attrs["complete"]`` is False, and boxnb warns.
 
     Raises
     ------
     ForbiddenError
-        Box refused all of the first twenty users: the app or the admin is not allowed to use ``As-User``.
+        Box refused all of the first twenty users, because the app or the admin is not allowed to use ``As-User``.
 
     Notes
     -----
@@ -126,34 +126,34 @@ def content(box: Connection, *, people_of: pd.DataFrame | None = None) -> pd.Dat
 
 
 def _walk(pull: Pull, viewers: list[str]) -> None:
-    """Walk the top levels, then the folders below as their owners, then the others as the first user who saw them."""
+    """Walk the top levels, then each user's own folders as that user, then other folders as the first user who saw them."""
     fields = schema.fields(schema.ITEMS)
     seen_ids, shared_folders = set[str](), dict[str, str]()
     refusals = 0
     with pull.pool(16) as pool:
-        ahead: deque[tuple[_Visit, Future[Listing]]] = deque()
+        submitted: deque[tuple[_Visit, Future[Listing]]] = deque()
 
         def visit_folder(folder: str, viewer: str) -> None:
             visit = _Visit(folder, viewer)
             seen_ids.add(folder)
             path = f"/folders/{quote(folder, safe='')}/items"
             listing = pool.submit(pull.listing, by_marker, path, as_user=viewer, fields=fields)
-            ahead.append((visit, listing))
+            submitted.append((visit, listing))
 
         def finish_visits() -> None:
             nonlocal refusals
-            while ahead:
-                visit, future = ahead.popleft()
+            while submitted:
+                visit, future = submitted.popleft()
                 listing = future.result()
                 refusals += listing.error is not None
-                # If Box refused all of the first users, the calls for the others would be wasted.
+                # If Box refused all of the first users, calls for the remaining users would be wasted.
                 hopeless = (
                     listing.error is not None and refusals == min(len(viewers), REFUSALS) and not pull.pages
                 )
                 pull.record_problem(listing, alone=hopeless, id=visit.folder, as_user=visit.viewer)
-                # Box returned the content of one user, so the others are worth the calls.
-                while waiting and listing.pages:
-                    visit_folder("0", waiting.popleft())
+                # Box returned the content of one user, so continue with the remaining users.
+                while remaining_viewers and listing.pages:
+                    visit_folder("0", remaining_viewers.popleft())
                 for page in listing.pages:
                     pull.take(page, visit.viewer)
                     folders, unusable = folders_of(page)
@@ -169,7 +169,7 @@ def _walk(pull: Pull, viewers: list[str]) -> None:
 
         for viewer in viewers[:REFUSALS]:
             visit_folder("0", viewer)
-        waiting = deque(viewers[REFUSALS:])
+        remaining_viewers = deque(viewers[REFUSALS:])
         finish_visits()
         for folder_id, viewer in shared_folders.items():
             if folder_id not in seen_ids:
@@ -210,9 +210,10 @@ def _ownership_of(owner: pd.Series, active: set[str], managed: set[str]) -> Any:
 def items(
     inputs: Inputs, box: Connection, of: pd.DataFrame | None, names: str, optional: str = ""
 ) -> pd.DataFrame:
-    """Return the columns of content that a report needs, from the caller's DataFrame or else from a walk.
+    """Return the columns of content that a report needs, from the caller's DataFrame or, without one, from a walk.
 
-    For a DataFrame from ``box.tree``, listing the users gives ``ownership``, and ``seen_as`` is the user of that walk.
+    A DataFrame from ``box.tree`` lacks two of these columns. boxnb lists the users to compute ``ownership``; ``seen_as`` is
+    the user that the walk acted for.
     """
     needed = {*names.split(), *optional.split()}
     if isinstance(of, pd.DataFrame):
@@ -234,29 +235,29 @@ def collaborations(
     box: Connection, *, of: pd.DataFrame | None = None, flagged: bool = False, files: bool = False
 ) -> pd.DataFrame:
     """
-    List everyone who was invited to the enterprise's content, one row per invitation, at the folder where it was made.
+    List everyone who was invited to the enterprise's content: one row per collaboration, at the folder where it was made.
 
-    Takes one call per folder. Lists users and groups, but neither the members of a group nor the owner. Single files can
-    be shared, too: ``files=True`` also reads every flagged file, at one call each, and Box flags all files below a shared
-    folder. Without it, invitations to single files are missing. Folders that only users who left can open cannot be read.
+    This takes one call per folder. The rows list users and groups, but not the members of a group, and not the owner.
+    Folders that only users who left can open cannot be read.
 
     Parameters
     ----------
     box : Box
     of : DataFrame, optional
-        From :func:`content` or ``box.tree``, or some of its rows. By default the content is walked first.
+        From :func:`content` or ``box.tree``, or some of its rows. By default, boxnb walks the content first.
     flagged : bool
         Read only folders that Box flags as having collaborators. This takes fewer calls, but the flag ignores pending
         invitations.
     files : bool
-        Also read flagged single files.
+        Also read files that Box flags as having collaborators, with one call each; Box flags every file below a shared
+        folder. By default, collaborations on single files are missing.
 
     Returns
     -------
     pandas.DataFrame
         Columns of :data:`INVITATIONS`: ``who`` is ``user`` or ``group``; ``is_external`` is true for anyone who is not a user
-        of the enterprise; ``is_expired`` is true if the invitation has expired. ``attrs["skipped"]`` lists what could not be
-        read, and what ``of`` lacks.
+        of the enterprise; ``is_expired`` is true if the collaboration has expired. ``attrs["skipped"]`` lists what could not
+        be read, by this call or for ``of``.
 
     Notes
     -----
@@ -309,7 +310,7 @@ def _selected_items(items: pd.DataFrame, *, flagged: bool, files: bool) -> pd.Da
 def _invitations(
     box: Connection, collaborations: pd.DataFrame, items: pd.DataFrame, users: pd.DataFrame
 ) -> pd.DataFrame:
-    """Return each invitation once. Folders are read top first, so the first row of each is where it was made."""
+    """Return each collaboration once. Parent folders are read first, so the first row is for the folder where it was made."""
     ids_ = collaborations["id"]
     rows = collaborations[~ids_.duplicated() | ids_.isna()].reset_index(drop=True)
     rows["item_id"] = rows["item_id"].fillna(rows["asked_id"])
@@ -339,7 +340,7 @@ def estimate(box: Connection, name: str, *, of: pd.DataFrame | None = None) -> E
     box : Box
     name : {"content", "collaborations"}
     of : DataFrame, optional
-        From :func:`content`; needed to count ``"collaborations"``.
+        From :func:`content`; needed for ``"collaborations"``.
 
     Returns
     -------
@@ -348,7 +349,7 @@ def estimate(box: Connection, name: str, *, of: pd.DataFrame | None = None) -> E
     Raises
     ------
     ValueError
-        ``name`` has another value.
+        ``name`` is neither of these.
     """
     if name == "content":
         last = box.session.ledger.recall("content")
@@ -361,7 +362,7 @@ def estimate(box: Connection, name: str, *, of: pd.DataFrame | None = None) -> E
         raise ValueError(f"There is no estimate for {name!r}. Use 'content' or 'collaborations'.")
     if of is None:
         return Estimate(
-            name, None, "unknown", "One call for each folder. Walk the content first, then pass it as of."
+            name, None, "unknown", "One call for each folder. Walk the content first, then pass it as of=."
         )
     content_rows = with_columns(
         of, "reports.estimate", "type id", CONTENT, "reports.content", "has_collaborations depth"
@@ -369,5 +370,8 @@ def estimate(box: Connection, name: str, *, of: pd.DataFrame | None = None) -> E
     folders = len(_selected_items(content_rows, flagged=False, files=False))
     flagged = len(_selected_items(content_rows, flagged=True, files=False))
     files = len(_selected_items(content_rows, flagged=False, files=True))
-    why = f"One for each folder, and one for the users; {flagged + 1} with flagged=True, {files + 1} with files=True."
+    why = (
+        "One call for each folder, and one for the users. "
+        f"With flagged=True, the number is {flagged + 1}; with files=True, {files + 1}."
+    )
     return Estimate(name, folders + 1, "at least", why)

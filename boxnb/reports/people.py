@@ -57,26 +57,27 @@ def inactive_users(
     """
     List active accounts that did not sign in during the last ``days`` days, longest inactive first.
 
-    Box has no last-login field, so this looks for sign-ins in the admin events, which go back a year at most. A missing
-    ``last_sign_in`` means *not within a year*, not *never*. Anyone who works through Box Drive or a phone stays signed in for
-    months and can be listed here despite being active; pass a DataFrame of all event types as ``of`` to count every event as
-    activity. Suspended accounts, and accounts younger than ``days``, are not listed.
+    The users that Box lists have no field for the last sign-in, so boxnb looks in the admin events of the last year. A missing
+    ``last_sign_in`` means *not within a year*, not *never*. Users of Box Drive or a phone stay signed in for months, so they
+    can be listed although they are active; to count every event as activity, pass a DataFrame of all event types as ``of``.
+    Suspended accounts, and accounts created less than ``days`` days ago, are not listed.
 
     Parameters
     ----------
     box : Box
     days : int
-        After how many days without a sign-in an account counts as inactive; up to 365.
+        The number of days without a sign-in after which an account counts as inactive; at most 365.
     of : DataFrame, optional
-        From ``box.events``; every event of a user counts as activity. It must reach back at least ``days``. By default the
-        sign-ins of a year are pulled.
+        From ``box.events``, for at least the last ``days`` days. Every event of a user counts as activity, except a failed
+        sign-in. By default, boxnb pulls the sign-ins of the last year.
     users : DataFrame, optional
         From ``box.users()``.
 
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`INACTIVE`; ``space_used`` in bytes, ``days_quiet`` since the last activity, missing if there is none.
+        Columns of :data:`INACTIVE`. ``space_used`` is in bytes. ``days_quiet`` is the number of days since the last activity,
+        or missing if there was none.
 
     Raises
     ------
@@ -117,10 +118,10 @@ def _normalized(name: str) -> str:
 
 def duplicate_accounts(box: Connection, *, users: pd.DataFrame | None = None) -> pd.DataFrame:
     """
-    List accounts with the same name, one after another.
+    List accounts that share their name with another account, grouped by name.
 
-    Case, spaces and accents do not matter. Two people can have the same name, so check this list before you act on it. A
-    second account under another name is not found.
+    Case, extra spaces and accents do not matter. Two people can have the same name, so check this list before you act on
+    it. A person's second account is not found if it has a different name.
 
     Parameters
     ----------
@@ -153,14 +154,14 @@ def group_overlap(box: Connection, *, of: pd.DataFrame | None = None) -> pd.Data
     ----------
     box : Box
     of : DataFrame, optional
-        From ``box.memberships()``; pulled by default, one call per group.
+        From ``box.memberships()``; pulled by default, which takes one call per group.
 
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`OVERLAP`, one row per pair with common members: ``group`` is the smaller group, ``both`` the number
-        of common members, ``share`` the proportion of the combined members who are in both (0 to 1), and ``relation`` is
-        ``same people``, ``inside`` (all of ``group`` are in ``other``) or ``overlap``.
+        Columns of :data:`OVERLAP`, one row per pair with common members. ``group`` is the smaller group. ``both`` is the
+        number of common members, and ``share`` is their proportion of all members of the two groups (0 to 1). ``relation`` is
+        ``same people``, ``inside`` (all members of ``group`` are also in ``other``) or ``overlap``.
     """
     inputs = Inputs("group_overlap")
     rows = inputs.take(

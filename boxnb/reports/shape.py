@@ -1,4 +1,4 @@
-"""The inputs of reports, and their columns and dtypes, which do not depend on the number of rows."""
+"""Check the inputs of a report, and give its result fixed columns and dtypes, even if it has no rows."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ USERS = kinds(schema.USERS)
 EVENTS = kinds(schema.EVENTS)
 MEMBERSHIPS = kinds(schema.MEMBERSHIPS)
 CONTENT = kinds(schema.ITEMS, seen_as="text", path="text", depth="integer", ownership="category")
-"""The kinds of the columns of each DataFrame that reports are made from."""
+"""These four have the kind of each column in the DataFrames that reports are made from."""
 
 ANONYMOUS = "2"
-"""The user id in events of anyone who was not signed in."""
+"""In events, the user id of anyone who was not signed in."""
 
 NOBODY = "(anonymous)"
-"""The name of anyone who was not signed in, in reports."""
+"""In reports, the name of anyone who was not signed in."""
 
 
 class Inputs:
-    """The DataFrames that a report is made from; what they lack, the report lacks, too.
+    """The DataFrames that a report is made from. If one of them is incomplete, so is the report.
 
     Parameters
     ----------
     report : str
-        Its name, for ``attrs["dataset"]`` and messages.
+        The name of the report, for ``attrs["dataset"]`` and messages.
     """
 
     def __init__(self, report: str) -> None:
@@ -60,7 +60,7 @@ class Inputs:
         source: str,
         optional: str = "",
     ) -> pd.DataFrame:
-        """Return the columns ``names`` of the caller's DataFrame, or of the one that ``fetch`` returns if that is ``None``.
+        """Return the columns ``names`` of ``frame``, or of the DataFrame that ``fetch`` returns if ``frame`` is ``None``.
 
         Raises
         ------
@@ -73,7 +73,7 @@ class Inputs:
         return columns
 
     def record_source(self, frame: pd.DataFrame, source: str = "") -> None:
-        """Record a DataFrame and what it lacks; ``source`` is the function that returned it, if the caller passed it in."""
+        """Record a DataFrame and what is missing from it. ``source`` is the function that made it, if it is the caller's."""
         self.frames.append(frame)
         self.complete = both_complete(self.complete, frame)
         self.skipped += [entry for entry in frame.attrs.get("skipped") or [] if entry not in self.skipped]
@@ -81,11 +81,11 @@ class Inputs:
             self._incomplete.append(source)
 
     def warn_if_incomplete(self) -> None:
-        """Warn once if the caller's DataFrames are not complete; pulls for the report have already warned."""
+        """Warn once if a DataFrame from the caller is incomplete. Pulls for the report have already warned."""
         if self._incomplete:
             warn(
-                f"reports.{self.report} is not complete, because it was made from a frame that is not: "
-                f"{', '.join(self._incomplete)}. See attrs['skipped'] of this report for what is missing."
+                f"reports.{self.report} is not complete, because it was made from incomplete data: "
+                f"{', '.join(self._incomplete)}. The attrs['skipped'] of this report say what is missing."
             )
 
 
@@ -93,19 +93,19 @@ def shaped(frame: pd.DataFrame, columns: dict[str, str], inputs: Inputs, **attrs
     """
     Return a DataFrame with only these columns, in this order, with these dtypes and a new index.
 
-    Its ``attrs`` are ``dataset``, ``complete`` (``None`` if a DataFrame of the caller does not have it), ``skipped`` (what
-    could not be read) and the ``attrs`` passed in.
+    Its ``attrs`` are ``dataset``, ``complete`` (``None`` if a DataFrame from the caller does not have this value),
+    ``skipped`` (what could not be read) and the ``attrs`` passed in.
 
     Parameters
     ----------
     frame : DataFrame
-        Has the columns, or no rows.
+        The rows, with at least these columns. If there are no rows, columns can be missing.
     columns : dict
-        Column names to keys of :data:`DTYPES`.
+        Maps each column name to a key of :data:`DTYPES`.
     inputs : Inputs
-        The DataFrames that it is made from.
+        The DataFrames that the report is made from.
     **attrs
-        Added to its ``attrs``.
+        Added to the ``attrs`` of the result.
     """
     series: Any = {
         column: _cast(frame[column] if column in frame else pd.Series([], dtype="object"), kind)
@@ -130,18 +130,18 @@ def _cast(values: Any, kind: str) -> Any:
 def now(box: Connection) -> pd.Timestamp:
     """Return the time of the server's clock, in UTC."""
     time = pd.Timestamp(box.session.auth.now(), unit="s", tz="UTC").floor("s")
-    # Not in nanoseconds, because those only reach from 1677 to 2262, and arithmetic with other times would fail.
+    # Nanoseconds cover only the years 1677 to 2262, so arithmetic with times outside that range would fail.
     return time.as_unit("us")
 
 
 def days_since(times: pd.Series, when: pd.Timestamp) -> pd.Series:
-    """Return the whole days from each time to ``when`` as ``Int64``; missing if the time is missing."""
+    """Return the number of whole days from each time to ``when`` as ``Int64``; missing if the time is missing."""
     days: pd.Series = (when - times).dt.days.astype("Int64")
     return days
 
 
 def look_up(keys: pd.Series, values: pd.Series) -> pd.Series:
-    """Return the value of each key, or missing. Unlike ``map``, this keeps the dtype if there are no keys."""
+    """Return the value of each key, missing if there is none. Unlike ``map``, this keeps the dtype if there are no keys."""
     aligned: pd.Series = values.reindex(keys).set_axis(keys.index)
     return aligned
 

@@ -1,4 +1,4 @@
-"""External collaborators, shared links, widely shared items and pending invitations."""
+"""Reports on sharing: external collaborators, shared links, widely shared items and pending invitations."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ HIDDEN = {
     "item_id": "text",
 }
 CHANGING = ["co-owner", "editor"]
-"""The roles that may edit and delete items."""
+"""The roles that can edit and delete items."""
 
 INVITED = """id status role login item_type item_id item_name path owner_login invited_by created_at
     is_external"""
@@ -108,12 +108,12 @@ def _invitations(inputs: Inputs, box: Connection, of: pd.DataFrame | None, names
 
 def external_collaborators(box: Connection, *, of: pd.DataFrame | None = None) -> pd.DataFrame:
     """
-    List people of other companies who were invited to the enterprise's content, one row per invitation, by domain.
+    List people outside the enterprise who were invited to its content, one row per collaboration, sorted by domain.
 
     Anyone who is not a user of your enterprise is external. Content that other companies own and share with yours is not
-    listed. Invitations to single files are listed only if ``of`` was made with ``files=True``. Members of groups are not
+    listed. Collaborations on single files are listed only if ``of`` was made with ``files=True``. Members of groups are not
     examined, and content that only users who left can open is not visible. Box does not know which company a person works
-    for, so the domain of the login stands for it.
+    for, so the report uses the domain of the login instead.
 
     Parameters
     ----------
@@ -124,8 +124,8 @@ def external_collaborators(box: Connection, *, of: pd.DataFrame | None = None) -
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`EXTERNAL`; ``status`` is ``accepted`` or ``pending``, ``is_expired`` is true if the invitation has
-        expired.
+        Columns of :data:`EXTERNAL`; ``status`` is ``accepted`` or ``pending``, and ``is_expired`` is true if the collaboration
+        has expired.
     """
     inputs = Inputs("external_collaborators")
     rows = _invitations(inputs, box, of, f"{INVITED} domain who_name expires_at is_expired ownership")
@@ -138,12 +138,12 @@ def external_collaborators(box: Connection, *, of: pd.DataFrame | None = None) -
 
 def shared_links(box: Connection, *, of: pd.DataFrame | None = None) -> pd.DataFrame:
     """
-    List every shared link on the enterprise's content, least protected first.
+    List every shared link to the enterprise's content, least protected first.
 
-    Box cannot list shared links, but returns them with the items of the walk, without further calls. ``access`` is the
-    effective access, which takes the enterprise's rules into account. A folder's link opens everything below it. Box says
-    neither who created a link (the ``SHARE`` events of the last year do) nor who followed it. An expired link no longer
-    opens anything.
+    Box cannot list shared links, but the walk returns them with the items, without further calls. ``access`` is the
+    effective access, which takes the enterprise's rules into account. A folder's link opens everything below the folder.
+    The items do not say who created a link or who followed it; the ``SHARE`` events of the last year say who created one. An
+    expired link no longer opens anything.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ def shared_links(box: Connection, *, of: pd.DataFrame | None = None) -> pd.DataF
     -------
     pandas.DataFrame
         Columns of :data:`LINKS`; ``protection`` is ``none`` (open to anyone, without expiry or password), ``password``,
-        ``expiry``, ``password and expiry``, ``sign-in`` (not open to everyone) or ``expired``.
+        ``expiry``, ``password and expiry``, ``sign-in`` (open only to people who sign in) or ``expired``.
     """
     inputs = Inputs("shared_links")
     items = enterprise.items(inputs, box, of, LINKED)
@@ -186,25 +186,25 @@ def hidden_links(
     box: Connection, *, of: pd.DataFrame | None = None, items: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """
-    List shared links on content that no active user can open, newest first, from the events of a year.
+    List shared links to content that no active user can open, newest first, from the events of the last year.
 
-    The private folders of users who left cannot be walked, but shared links in them still work. The ``SHARE`` events show
-    that a link was created. They do not show whether it is open to everyone, has a password or was removed by hand, so follow
-    the link, or move the content to an active user and run the report again. Links older than a year are not found. Links
-    that ended according to the events (``SHARE_EXPIRATION``, ``UNSHARE``) are left out.
+    The private folders of users who left cannot be walked, but shared links to their content still work. The ``SHARE`` events
+    show that a link was created, but not whether it is open to everyone, has a password or was removed by hand. To find out,
+    follow the link, or move the content to an active user and run the report again. Links older than a year are not found.
+    Links that have ended according to the events (``SHARE_EXPIRATION``, ``UNSHARE``) are left out.
 
     Parameters
     ----------
     box : Box
     of : DataFrame, optional
-        From ``box.events`` over a year; pulled by default.
+        From ``box.events``, for the last year; pulled by default.
     items : DataFrame, optional
         From :func:`boxnb.reports.content`; walked by default.
 
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`HIDDEN`; ``downloads`` are by people who were not signed in.
+        Columns of :data:`HIDDEN`; ``downloads`` is the number of downloads by people who were not signed in.
     """
     types = ["SHARE", "SHARE_EXPIRATION", "UNSHARE", "DOWNLOAD"]
     inputs = Inputs("hidden_links")
@@ -222,7 +222,7 @@ def hidden_links(
     last = link_events.sort_values("created_at", kind="stable").drop_duplicates("source_item_id", keep="last")
     rows = last[last["event_type"] == "SHARE"].copy()
     anonymous = about[(about["event_type"] == "DOWNLOAD") & (about["created_by_id"] == ANONYMOUS)]
-    # A download through a folder's link is an event of the file, so the link may be that of the parent folder.
+    # A download through a folder's link is an event of the file, so also look for a link to the parent folder.
     linked_item = anonymous["source_item_id"].where(
         anonymous["source_item_id"].isin(rows["source_item_id"]), anonymous["source_parent_id"]
     )
@@ -243,8 +243,9 @@ def shared_widely(
     """
     List folders and files that many people can open, most widely shared first.
 
-    Counts invited users and the members of invited groups, each person once. Does not count access through an ancestor folder
-    or a link, people who joined a group later, or expired and pending invitations. Only you can judge how many are too many.
+    The report counts invited users and the members of invited groups, each person once. It does not count expired
+    collaborations, pending invitations, access through an ancestor folder or a link, or people who join a group later. Only
+    you can judge how many people are too many.
 
     Parameters
     ----------
@@ -257,8 +258,8 @@ def shared_widely(
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`WIDELY`: the number of ``people``, the ``outsiders`` among them with their ``domains``, and how many
-        may edit and delete (``can_change``).
+        Columns of :data:`WIDELY`. ``people`` is the number of people who can open the item, ``outsiders`` is how many of them
+        are external (with their ``domains``), and ``can_change`` is how many can edit and delete it.
     """
     inputs = Inputs("shared_widely")
     rows = _invitations(inputs, box, of, OPENED)
@@ -306,24 +307,24 @@ def shared_widely(
 
 def pending_invitations(box: Connection, *, days: int = 0, of: pd.DataFrame | None = None) -> pd.DataFrame:
     """
-    List invitations that no one has accepted yet, oldest first.
+    List invitations that have not been accepted yet, oldest first.
 
     Box returns them with the collaborations of each item, and cannot list them for a whole enterprise. Declined invitations
     disappear, and Box does not say whether the email arrived. A pending invitation does not give access, but anyone who takes
-    over that email address can still accept it.
+    over the email address can still accept it.
 
     Parameters
     ----------
     box : Box
     days : int
-        Only invitations at least this many days old.
+        List only invitations that are at least this many days old.
     of : DataFrame, optional
         From :func:`boxnb.reports.collaborations`; pulled by default.
 
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`PENDING`; ``days_pending`` since the invitation was sent.
+        Columns of :data:`PENDING`; ``days_pending`` is the number of days since the invitation was sent.
     """
     inputs = Inputs("pending_invitations")
     rows = _invitations(inputs, box, of, INVITED)

@@ -77,7 +77,7 @@ AGE_DAYS = [-np.inf, 30, 90, 365, 730, 1825, np.inf]
 
 
 def _owned(inputs: Inputs, box: Connection, of: pd.DataFrame | None, names: str) -> pd.DataFrame:
-    """Return only content that the enterprise owns. It cannot clean up what other companies own."""
+    """Return only the content that the enterprise owns, because it cannot clean up what other companies own."""
     items = enterprise.items(inputs, box, of, f"type size ownership {names}")
     return items[items["ownership"].astype("str") != "outside"]
 
@@ -91,9 +91,9 @@ def storage_by(box: Connection, by: By = "owner", *, of: pd.DataFrame | None = N
     """
     Sum up storage by owner, top folder, file extension, age or ownership, largest first.
 
-    Counts the current version of each file once. Older versions and the trash also take space but are not counted, so the
-    figures are smaller than ``space_used`` in ``box.users()``. The private content of users who left is not counted either.
-    Age is the time since the content last changed. Only the events, which go back a year, show whether anyone has viewed it.
+    The report counts only the current version of each file. Older versions and the trash also take up space, so the figures
+    are smaller than ``space_used`` in ``box.users()``. The private content of users who left is not counted either. Age is the
+    time since the content last changed. Only the events, which go back a year, show whether anyone has viewed a file.
 
     Parameters
     ----------
@@ -106,15 +106,18 @@ def storage_by(box: Connection, by: By = "owner", *, of: pd.DataFrame | None = N
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`STORAGE`: ``bytes``, ``share`` of the total (0 to 1), size of the ``largest`` file in bytes.
+        Columns of :data:`STORAGE`: the number of ``files``, their total size in ``bytes``, their ``share`` of the
+        total size of all rows (0 to 1), and the size of the ``largest`` file in bytes.
 
     Raises
     ------
     ValueError
-        ``by`` has another value.
+        ``by`` is not one of these.
     """
     if by not in GROUPED:
-        raise ValueError(f"storage_by does not know {by!r}. Use owner, folder, extension, age or ownership.")
+        raise ValueError(
+            f"storage_by cannot group by {by!r}. Use owner, folder, extension, age or ownership."
+        )
     inputs = Inputs("storage_by")
     rows = _owned(inputs, box, of, GROUPED[by])
     files = rows[rows["type"] == "file"]
@@ -139,25 +142,25 @@ def storage_by(box: Connection, by: By = "owner", *, of: pd.DataFrame | None = N
 
 def stale_content(box: Connection, *, days: int = 365, of: pd.DataFrame | None = None) -> pd.DataFrame:
     """
-    List content that no one has changed for ``days`` days: folders in which everything is stale, and otherwise single files.
+    List content that no one has changed for ``days`` days: whole folders where everything is stale, otherwise single files.
 
-    Each stale file counts in only one row: that of the topmost folder in which everything is stale, or else its own. Folders
-    without files are not listed. Only changes to the content count. A file does not have a time of its last view (use the
-    ``PREVIEW`` and ``DOWNLOAD`` events of the last year), so check before you archive.
+    Each stale file is counted in only one row: that of the topmost folder in which everything is stale, or, if there is none,
+    its own row. Folders without files are not listed. Only changes to the content count. Box does not return the time when a
+    file was last viewed, so check the ``PREVIEW`` and ``DOWNLOAD`` events of the last year before you archive anything.
 
     Parameters
     ----------
     box : Box
     days : int
-        After how many days without a change content counts as stale.
+        The number of days without a change after which content counts as stale.
     of : DataFrame, optional
         From :func:`boxnb.reports.content`; walked by default.
 
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`STALE`: the number of ``files`` and ``bytes`` in the row, their ``last_change``, and the ``days``
-        since then; largest first.
+        Columns of :data:`STALE`, largest first: the number of ``files`` that the row stands for, their total size in
+        ``bytes``, the time of their ``last_change``, and the ``days`` since then.
     """
     inputs = Inputs("stale_content")
     rows = _owned(inputs, box, of, f"{ITEM} parent_id {CHANGED}")
@@ -187,7 +190,7 @@ def stale_content(box: Connection, *, days: int = 365, of: pd.DataFrame | None =
         _change_times(stale_files),
     )
     stale_rows = pd.concat([stale_folders, stale_files], ignore_index=True)
-    # Without rows, the concatenated column does not have the dtype of a time.
+    # If there are no rows, the concatenated column does not have a datetime dtype.
     stale_rows["last_change"] = pd.to_datetime(stale_rows["last_change"], utc=True)
     stale_rows["owner_login"] = stale_rows["owned_by_login"]
     stale_rows["days"] = days_since(stale_rows["last_change"], when)
@@ -201,7 +204,7 @@ def large_files(
     """
     List files of at least ``at_least`` bytes, largest first.
 
-    ``size`` is only that of the current version. Older versions of a large file often take more space than the file itself;
+    ``size`` is the size of the current version. Older versions of a large file often take up more space than the file itself;
     listing them takes one call per file (``box.versions``).
 
     Parameters
@@ -215,7 +218,7 @@ def large_files(
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`FILES`; ``days`` since ``changed_at``.
+        Columns of :data:`FILES`; ``days`` is the number of days since ``changed_at``.
     """
     inputs = Inputs("large_files")
     rows = _owned(inputs, box, of, f"{ITEM} {CHANGED}")
@@ -229,9 +232,9 @@ def duplicate_files(box: Connection, *, of: pd.DataFrame | None = None) -> pd.Da
     """
     List files with identical content, most wasted space first.
 
-    Compares the SHA-1 that Box has for each file, so names do not matter, and changing a single character makes a different
-    file. Only files that the walk saw are compared. Box may store identical content once, but it counts every copy against the
-    quota. Empty files are not listed.
+    The report compares the SHA-1 that Box has for each file, so names do not matter, and a single changed character makes
+    the content different. It compares only files that the walk found. Box may store identical content only once, but it counts
+    every copy against the quota. Empty files are not listed.
 
     Parameters
     ----------
@@ -242,8 +245,8 @@ def duplicate_files(box: Connection, *, of: pd.DataFrame | None = None) -> pd.Da
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`DUPLICATES`, one row per file, copies of the same content together, oldest first. Each of their rows
-        has the number of ``copies``, and the ``wasted`` bytes of all copies but one.
+        Columns of :data:`DUPLICATES`, one row per file. Files with the same content are next to each other, oldest first. In
+        each row, ``copies`` is the number of these files, and ``wasted`` is the size in bytes of all but one of them.
     """
     inputs = Inputs("duplicate_files")
     rows = _owned(inputs, box, of, f"{ITEM} sha1 created_at")
@@ -260,12 +263,12 @@ def ownership_of_leavers(
     box: Connection, *, of: pd.DataFrame | None = None, users: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """
-    List suspended users who still own content, one row per user, most space first.
+    List suspended users and the content that they own, one row per user, most space first.
 
-    No one can sign in as them any more, so only what they shared with an active user is visible (``folders``, ``files``,
-    ``bytes``). ``hidden_bytes`` is the rest of the space that Box says they use, including versions and trash. Deleted accounts
-    are not in Box's list of users, so they are not listed here. Before deleting an account, an admin can move everything with
-    *Transfer content*.
+    No one can sign in as these users, so only what they shared with an active user is visible (``folders``, ``files``,
+    ``bytes``). ``hidden_bytes`` is the rest of the space that Box says they use, including older versions and the trash.
+    Deleted accounts are not in Box's list of users, so they are not listed here. Before deleting an account, an admin can move
+    its content to another user with *Transfer content*.
 
     Parameters
     ----------
@@ -278,7 +281,8 @@ def ownership_of_leavers(
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`LEAVERS`: ``space_used`` as Box counts it; ``open_links`` that anyone can follow.
+        Columns of :data:`LEAVERS`; ``space_used`` is in bytes, as Box counts it, and ``open_links`` is the number of shared
+        links that anyone can follow.
     """
     inputs = Inputs("ownership_of_leavers")
     names = f"type size owned_by_id {CHANGED} shared_link_effective_access shared_link_unshared_at"

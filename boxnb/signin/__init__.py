@@ -1,8 +1,9 @@
-"""From a user without a token to a saved sign-in, and out again.
+"""Sign a user in, save the token pair, and sign the user out.
 
-Imports `reports` and earlier; `box` and later may import it.
+This layer imports only `reports` and earlier layers; `box` and later layers can import it.
 
-`flow` is the sign-in without a page, `account` saves its result, `messages` contains every sentence; `status` and
-`doctor` report on the saved sign-ins; `sign_out` revokes one; `practice` signs in to the sandbox. `jupyterhub` decides
-whether a receiver catches the redirect, on this computer or behind a hub's proxy, or the user pastes it.
+`flow` is the sign-in without a user interface, `account` saves its result, and `messages` has the messages of the panel.
+`status` and `doctor` report on the saved sign-ins, `sign_out` revokes one, and `practice` signs in to the sandbox.
+`jupyterhub` decides how the redirect arrives: a receiver catches it, on this computer or behind a hub's proxy, or the user
+pastes it.
 """

@@ -1,7 +1,7 @@
-"""The sign-in as a plain state object that makes every decision of the panel, without widgets or an event loop.
+"""A plain state object for the sign-in. It makes every decision of the panel, without widgets or an event loop.
 
-Each event (a paste, a redirect that the receiver caught, a confirmation) is a method that returns immediately; network
-calls run in a thread. `snapshot` returns what a view may show, which does not include secrets.
+For each event (a paste, a redirect that the receiver caught, a confirmation), there is a method that returns immediately.
+Network calls run in a thread. `snapshot` returns what a view can show, which never includes a secret.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ Step = Literal["register", "open", "confirm", "done", "stopped"]
 class SignInFlow:
     """The sign-in of one person to one profile.
 
-    ``client`` is the registered app, if it is already known; ``server`` is where an app typed into the panel is
-    registered. ``practice`` marks the sandbox, where step 1 only describes what to do in the real Box. ``seconds`` is how
-    long the receiver of a request listens. ``on_change`` is called after every change, from any thread.
+    ``client`` is the registered app, if it is already known. Otherwise, the user types one into the panel, and ``server`` is
+    where that app is registered. ``practice`` is true for the sandbox, where step 1 only describes what to do in the real
+    Box. ``seconds`` is how long the receiver waits for each redirect. ``on_change`` is called after each change, in any thread.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class SignInFlow:
         return self
 
     def offer(self, redirect_uri: str) -> None:
-        """Suggest another redirect URI to register. Does not replace one that the user typed."""
+        """Suggest a redirect URI to register, unless the user has typed one."""
         if self.draft["redirect_uri"] == self.default_redirect:
             self.draft["redirect_uri"] = redirect_uri
         self.default_redirect = redirect_uri
@@ -149,7 +149,7 @@ class SignInFlow:
         self.on_change()
 
     def opened(self) -> None:
-        """Note that the user followed the link to Box, and reopen the receiver if it has closed in the meantime."""
+        """Record that the user followed the link to Box, and reopen the receiver if it has closed in the meantime."""
         with self._lock:
             if self._receiver and self._request and not listening_url(self._receiver):
                 self._listen(self._request.redirect_uri)
@@ -157,7 +157,7 @@ class SignInFlow:
         self.on_change()
 
     def paste(self, text: str) -> None:
-        """Handle a pasted redirect URL with its state, or a bare code, which the user has to confirm."""
+        """Handle pasted text: a redirect URL with its state, or a bare code, which the user then has to confirm."""
         self._handle_redirect(text, bare=oauth.is_bare_code(text))
 
     def receive(self, url: str) -> None:
@@ -177,7 +177,7 @@ class SignInFlow:
         self._in_thread(*work)
 
     def cancel(self) -> None:
-        """Stop with a `SignInCancelled`, which `panel.done()` raises. The panel can start again."""
+        """Stop the sign-in, so that `panel.done()` raises `SignInCancelled`. The user can start again."""
         with self._lock:
             if self.step == "done":
                 return
@@ -212,7 +212,7 @@ class SignInFlow:
         return self.step == "done" or self.failure is not None
 
     def snapshot(self) -> dict[str, Any]:
-        """Return what a view may show: JSON values without any secret. ``left`` is seconds until the code expires."""
+        """Return JSON values for a view, without any secret. ``left`` is the number of seconds until the code expires."""
         with self._lock:
             client = self._client if self.step != "register" else None
             secret = client.client_secret if client is not None else self._secret
@@ -235,14 +235,14 @@ class SignInFlow:
             }
 
     def _still_works(self, saved: store.Profile) -> bool:
-        """Return whether the saved sign-in works, and finish if so. Only a clear refusal from Box brings the form back."""
-        works, sentence, self._account = try_saved_sign_in(self.profile, saved)
+        """Return whether the saved sign-in works, and finish if it does. The form appears only if Box clearly refuses it."""
+        works, message, self._account = try_saved_sign_in(self.profile, saved)
         if not works:
-            self.alert = sentence
+            self.alert = message
             return False
         current = store.load(self.profile) or saved
         self._client, self._token, self._skew = current.client, current.token, current.skew
-        self.step, self.note = "done", sentence
+        self.step, self.note = "done", message
         self.on_change()
         return True
 
@@ -250,7 +250,7 @@ class SignInFlow:
         try:
             save_client(self.profile, client)
         except (BoxNotebookError, OSError) as error:
-            self._show_alert(self._sentence(error))
+            self._show_alert(self._message(error))
             return
         self._client = client
         self.new_request(alert=alert)
@@ -279,7 +279,7 @@ class SignInFlow:
         return max(0.0, CODE_SECONDS - (self._monotonic() - self._caught_at))
 
     def _handle_redirect(self, text: str, *, bare: bool, caught: bool = False) -> None:
-        # The view is notified after the lock is released, because it may be waiting for a snapshot.
+        # Notify the view after the lock is released, because the view may be waiting for a snapshot.
         with self._lock:
             if self.busy or self.step != "open" or self._request is None:
                 return
@@ -295,10 +295,10 @@ class SignInFlow:
             self.on_change()
             self._in_thread(self._exchange, client, code, state, bare)
         elif isinstance(failure, errors.RedirectError) or (caught and not failure.checked):
-            # The redirect does not belong to this request: any page can call the receiver. The right one may follow.
-            self._show_alert(self._sentence(failure))
+            # Any web page can call the receiver with a redirect that is not for this request. The right one may follow.
+            self._show_alert(self._message(failure))
         else:
-            self.new_request(alert=self._sentence(failure))
+            self.new_request(alert=self._message(failure))
 
     def _exchange(self, client: Client, code: Secret, state: str, bare: bool) -> None:
         with profile_session(self.profile) as http:
@@ -352,7 +352,7 @@ class SignInFlow:
             self._finish(client, token, account or {})
 
     def _finish(self, client: Client, token: Token, account: dict[str, Any]) -> None:
-        """Ask which account signed in. The pair is already saved, so a failure here does not undo the sign-in."""
+        """Ask Box which account signed in. The pair is already saved, so a failure here does not undo the sign-in."""
         note = messages.SIGNED_IN
         if not account:
             try:
@@ -378,18 +378,18 @@ class SignInFlow:
                 if self.step not in ("open", "confirm") or self._state != state:
                     return
                 if isinstance(error, errors.InvalidClientError) and not self._practice:
-                    self.change_app()  # the user may have mistyped the app
+                    self.change_app()  # the user may have mistyped the client ID or the secret
                     self._secret, self.busy = Secret(""), False
-                    self._show_alert(self._sentence(error))
+                    self._show_alert(self._message(error))
                 else:
-                    self.new_request(alert=self._sentence(error))
+                    self.new_request(alert=self._message(error))
             except Exception as error:  # noqa: BLE001 - otherwise `panel.done()` would wait forever
                 self.failure, self.busy = error, False
                 self._show_alert(messages.defect(error))
 
         threading.Thread(target=run, name="boxnb-sign-in", daemon=True).start()
 
-    def _sentence(self, error: BaseException) -> str:
+    def _message(self, error: BaseException) -> str:
         return messages.in_one_sentence(error, self._server.name)
 
     def _show_alert(self, alert: str) -> None:

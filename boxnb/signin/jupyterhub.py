@@ -1,9 +1,9 @@
-"""Decide where the redirect arrives: at a receiver on loopback, behind a JupyterHub's proxy, or pasted by the user.
+"""Decide how the redirect arrives: at a receiver on loopback, through a JupyterHub's proxy, or pasted by the user.
 
-On a hub, jupyter-server-proxy forwards it to the receiver on the notebook's computer.
+On a hub, jupyter-server-proxy forwards the redirect to the receiver on the notebook's computer.
 
-*Not run on a real JupyterHub*: tried with jupyter-server-proxy 4.6 in front of the receiver. A hub's own access log may
-record the URL with the code, which is exchanged immediately and is worthless without the client secret.
+*Not run on a real JupyterHub*: tested with jupyter-server-proxy 4.6 in front of the receiver. The hub's access log may
+record the URL with the code. boxnb exchanges the code immediately, and the code is worthless without the client secret.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from boxnb.errors import BoxNotebookError
 from boxnb.oauth.receiver import LOOPBACK, Receiver, can_listen, port_in_use
 from boxnb.signin import messages
 
-PORTS: Final = range(8930, 9930)  # each user of a hub gets one, because their notebooks may share a computer
+# Users of a hub may share a computer, so each gets one of these ports.
+PORTS: Final = range(8930, 9930)
 
 
 def _proxy_path() -> str:
-    """Return the path of this user's proxy, such as ``/user/ada/proxy/``. Empty outside a JupyterHub."""
+    """Return the path of this user's proxy, such as ``/user/ada/proxy/``, or an empty string outside a JupyterHub."""
     prefix = os.environ.get("JUPYTERHUB_SERVICE_PREFIX", "")
     return f"/{prefix.strip('/')}/proxy/" if prefix.strip("/") else ""
 
@@ -31,7 +32,8 @@ def _proxy_path() -> str:
 def proxied_redirect_uri(origin: str) -> str:
     """Return the redirect URI to register on a hub that the browser sees at `origin`, or an empty string.
 
-    Box accepts plain http on loopback only, and a redirect gets through only if jupyter-server-proxy is installed.
+    The string is empty if a redirect would not work: Box accepts plain http only on loopback, and a hub forwards a redirect
+    only if jupyter-server-proxy is installed.
     """
     parts, proxy_path = urlsplit(origin), _proxy_path()
     secure = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
@@ -57,7 +59,7 @@ def local_url(redirect_uri: str) -> str:
 def wait_at(
     redirect_uri: str, state: str, on_redirect: Callable[[str], None], seconds: float, server: str = "Box"
 ) -> Receiver | None:
-    """Return a listening receiver, or None if nothing can listen at `redirect_uri` and the user has to paste."""
+    """Return a listening receiver, or None if nothing can listen at `redirect_uri`, so the user has to paste the redirect."""
     local = local_url(redirect_uri)
     if not local and not can_listen(redirect_uri):
         return None
@@ -80,7 +82,7 @@ def wait_at(
 
 
 def port_taken_warning(redirect_uri: str, listening: str) -> str:
-    """Return a warning if another process has the port that this hub forwards to, else an empty string.
+    """Return a warning if another process is using the port that this hub forwards to, else an empty string.
 
     That process would receive the code and the state, and could show the browser any page.
     """

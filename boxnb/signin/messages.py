@@ -1,4 +1,4 @@
-"""The sentences of the sign-in panel, and what it shows of an account and a saved token pair."""
+"""The messages of the sign-in panel, and what it shows about an account and a saved token pair."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def account_fields(account: dict[str, Any]) -> dict[str, str]:
 
 
 def saved_pair(profile: str, token: Token | None, now: float) -> dict[str, Any]:
-    """Return what the panel shows of a saved token pair: fingerprint, file, and seconds until each token expires."""
+    """Return what the panel shows about a saved token pair: fingerprint, file, and seconds until each token expires."""
     if token is None:
         return {}
     return {
@@ -55,7 +55,7 @@ def saved_pair(profile: str, token: Token | None, now: float) -> dict[str, Any]:
 
 
 def unchecked_warning(profile: str) -> str:
-    """Return a warning if the profile switches the certificate check off, else an empty string."""
+    """Return a warning if the certificate check is off for the profile, else an empty string."""
     try:
         saved = store.load(profile)
     except BoxNotebookError:  # the flow reports what is wrong with the profile
@@ -64,12 +64,12 @@ def unchecked_warning(profile: str) -> str:
 
 
 def app_problem(client_id: str, redirect_uri: str, client_secret: Secret) -> str:
-    """Return what is wrong with an app as the user typed it, or an empty string."""
+    """Return what is wrong with the app that the user typed in, or an empty string."""
     tab = "from the Configuration tab"
     if not client_id or not client_secret:
-        return f"Both fields are needed. Copy the Client ID and the Client Secret {tab}."
+        return f"Both fields are required. Copy the Client ID and the Client Secret {tab}."
     if client_id == client_secret.reveal():
-        return f"The Client ID and the Client Secret are identical. Copy each of them {tab}."
+        return f"The Client ID and the Client Secret are identical. Copy both {tab}."
     if "@" in client_id or any(character.isspace() for character in client_id):
         return f"That is not a Client ID. A Client ID is one word of letters and digits; copy it {tab}."
     if not is_redirect_uri(redirect_uri):
@@ -78,7 +78,7 @@ def app_problem(client_id: str, redirect_uri: str, client_secret: Secret) -> str
 
 
 def is_redirect_uri(redirect_uri: str) -> bool:
-    """Return whether the string can be a redirect URI: http or https, a host, a valid port."""
+    """Return whether the string can be a redirect URI: it uses http or https, and has a host and a valid port."""
     try:
         parts = urlsplit(redirect_uri)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
@@ -87,7 +87,7 @@ def is_redirect_uri(redirect_uri: str) -> bool:
 
 
 def cancelled_note(profile: str) -> str:
-    """Return what the panel says once the user has cancelled, and whose saved sign-in still works, without a call."""
+    """Return what the panel says after the user cancelled, including who is still signed in. boxnb does not make a call."""
     try:
         saved = store.load(profile)
     except BoxNotebookError:
@@ -99,7 +99,7 @@ def cancelled_note(profile: str) -> str:
 
 
 def port_note(redirect_uri: str, listening: str, server: str = "Box") -> str:
-    """Return why the redirect uses a port other than the registered one, or an empty string if it does not."""
+    """Return why the redirect does not use the registered port, or an empty string if it does."""
     try:
         registered, actual = urlsplit(redirect_uri), urlsplit(listening)
         same_port = registered.port == actual.port or not (registered.port and actual.port)
@@ -109,55 +109,55 @@ def port_note(redirect_uri: str, listening: str, server: str = "Box") -> str:
         return ""
     return (
         f"Port {registered.port} is busy, so the redirect goes to port {actual.port}. "
-        f"{capitalized(display_name(server))} accepts any port on {actual.hostname}, so the Console needs no change."
+        f"{capitalized(display_name(server))} accepts any port on {actual.hostname}, so you do not need to change the app."
     )
 
 
 def port_taken(port: int) -> str:
-    """Return the warning that another process has the port a JupyterHub forwards the redirect to."""
+    """Return the warning that another process is using the port to which JupyterHub forwards the redirect."""
     return (
-        f"Another process, perhaps another user's, has port {port} on the notebook's computer and would receive "
-        "the code, so the link is not offered. Register a redirect URI with another port, or try again when "
+        f"Another process, perhaps another user's, is using port {port} on the notebook's computer and would receive "
+        "the code, so the link is not shown. Register a redirect URI with another port, or try again when "
         "this port is free."
     )
 
 
 def sign_in_ended(error: BoxNotebookError, server: str) -> str:
-    """Return why a saved sign-in has ended, with the panel's link as the remedy instead of opening this notebook."""
+    """Return why a saved sign-in has ended, and tell the user to open the panel's link instead of the onboarding notebook."""
     reason = in_one_sentence(error, server).partition(" Sign in again:")[0]
     return f"{reason} Open {display_name(server)} to sign in again."
 
 
 def sign_in_refused(server: str) -> str:
-    """Return the sentence for a saved sign-in that the API refuses with a 401."""
+    """Return the message for a saved sign-in that the API refuses with a 401."""
     return capitalized(
         f"{display_name(server)} refuses the saved sign-in, even after a refresh. Sign in again."
     )
 
 
 def sign_in_not_tried(error: BaseException, server: str) -> str:
-    """Return the sentence for a saved sign-in that could not be checked, for example without a network."""
+    """Return the message for a saved sign-in that could not be checked, for example because the network is down."""
     return f"A sign-in is saved, but it cannot be checked at the moment. {in_one_sentence(error, server)}"
 
 
 def account_unknown(reason: str) -> str:
-    """Return the sentence for a failed `GET /users/me`."""
+    """Return the message for a failed `GET /users/me`."""
     return f"Cannot find out who signed in. {reason}"
 
 
 def account_without_login(server: str) -> str:
-    """Return the sentence for a response to `GET /users/me` that does not describe a user."""
+    """Return the message for a response to `GET /users/me` that does not describe a user."""
     return f"Cannot find out who signed in: the response from {display_name(server)} does not name a user. Try again."
 
 
 def saved_but_unknown(error: BaseException, server: str) -> str:
-    """Return the sentence for a sign-in that was saved although its account is unknown."""
+    """Return the message for a sign-in that was saved although its account is unknown."""
     reason = in_one_sentence(error, server)
     return f"Signed in and saved, but boxnb could not find out which account it is. {reason}"
 
 
 def not_revoked(error: BaseException, server: str) -> str:
-    """Return the sentence for an unwanted token pair that could not be revoked."""
+    """Return the message for an unwanted token pair that could not be revoked."""
     return f"The unwanted token could not be revoked. {in_one_sentence(error, server)}"
 
 
@@ -167,19 +167,19 @@ def rejected(server: str) -> str:
 
 
 def waiting_for(server: str) -> str:
-    """Return what the panel says once its link was opened."""
+    """Return what the panel says after the user opened its link."""
     return f"Waiting for the response from {display_name(server)}."
 
 
 def defect(error: BaseException) -> str:
-    """Return the sentence for an unexpected exception, which is a bug in boxnb."""
+    """Return the message for an unexpected exception, which is a bug in boxnb."""
     return f"This is a defect in boxnb ({type(error).__name__}). Run the panel's cell again."
 
 
 def nobody_to_sign_in(profile: str) -> SignInCancelled:
-    """Return the error for a run without a person, such as nbclient's, and without a saved sign-in."""
+    """Return the error for a run without a person, such as one by nbclient, if no sign-in is saved."""
     return SignInCancelled(
-        f"Nobody is signed in as {profile!r} and nobody is here to do it. "
+        f"Nobody is signed in as {profile!r}, and nobody is here to sign in. "
         f"Open {ONBOARDING} in JupyterLab once, sign in there, then run this again."
     )
 
@@ -192,15 +192,15 @@ def nobody_signed_in(seconds: float) -> SignInTimeout:
 
 
 def kernel_too_old(version: str) -> SignInError:
-    """Return the error for an ipykernel that cannot receive widget messages while a cell awaits."""
+    """Return the error for an ipykernel that cannot receive widget messages while a cell is awaiting."""
     return SignInError(
-        f"This kernel is ipykernel {version}, which does not receive messages from the panel while a cell waits. "
-        "Finish in the panel first, then run this cell, or install ipykernel 7.4 or newer."
+        f"This kernel uses ipykernel {version}, which receives no messages from the panel while a cell is waiting. "
+        "Finish the sign-in in the panel, then run this cell, or install ipykernel 7.4 or newer."
     )
 
 
 def in_one_sentence(error: BaseException, server: str = "Box") -> str:
-    """Return `error` as sentences for the user. Never includes the URL of a request, which could contain a code."""
+    """Return `error` as text for the user, on one line. It never includes the URL of a request, which could contain a code."""
     if isinstance(error, BoxNotebookError):
         return " ".join(str(error).split())
     if isinstance(error, requests.RequestException) or "certificate" in str(error).lower():

@@ -21,7 +21,7 @@ def server_of(running: Any) -> Server:
 
 
 def practice_client() -> Client:
-    """Return the ready-made app of the shared sandbox, starting the sandbox if it is not running."""
+    """Start the shared sandbox if it is not running, and return its ready-made app."""
     from .. import sandbox
 
     running = sandbox.start()
@@ -30,7 +30,7 @@ def practice_client() -> Client:
 
 
 def ready() -> None:
-    """Make sure that the shared sandbox runs, that the profile has its URLs, and that a user is signed in."""
+    """Make sure that the shared sandbox is running, that the profile has its URLs, and that a user is signed in."""
     from .. import sandbox
 
     client = practice_client()
@@ -38,7 +38,8 @@ def ready() -> None:
     def with_server(saved: store.Profile | None) -> store.Profile | None:
         if saved is None or saved.token is None or saved.client.server == client.server:
             return None
-        return dataclasses.replace(saved, client=client)  # restarted on another port, with the same state
+        # The sandbox restarted on another port, with the same data.
+        return dataclasses.replace(saved, client=client)
 
     saved = store.change(PROFILE, with_server)
     if saved is not None and saved.token is not None:

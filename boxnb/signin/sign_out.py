@@ -19,7 +19,7 @@ def sign_out(profile: str) -> str:
     Returns
     -------
     str
-        One sentence that says what was done. If the pair cannot be revoked, it says why, and the pair stays saved.
+        A message that says what was done. If the pair cannot be revoked, the message says why, and the pair stays saved.
 
     Raises
     ------
@@ -32,7 +32,7 @@ def sign_out(profile: str) -> str:
             return f"Nobody is signed in as {profile!r}."
         try:
             with unsigned_session(saved.verify) as http:
-                alive = oauth.revoke(saved.client, saved.token, http=http)
+                was_valid = oauth.revoke(saved.client, saved.token, http=http)
         except (OSError, SignInError, HostNotAllowedError) as error:
             # An OSError comes from requests, or from a missing CA bundle.
             reason = network_trouble(error) if isinstance(error, OSError) else str(error)
@@ -49,5 +49,5 @@ def sign_out(profile: str) -> str:
                 store.path(profile),
             ) from error
         intent.end(store.path(profile))
-    how = "was revoked" if alive else "had already been revoked or replaced"
+    how = "was revoked" if was_valid else "had already been revoked or replaced"
     return f"Signed out of {profile!r}: the token {how} and is deleted from this computer."

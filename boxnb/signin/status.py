@@ -1,4 +1,4 @@
-"""The saved profiles and how long their tokens live: ``status``, and ``keep_alive`` for schedulers."""
+"""``status`` lists the saved profiles and when their tokens expire; ``keep_alive`` refreshes a sign-in, for schedulers."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from ..local import encoding
 from ..oauth import Clock
 
 DAYS_TO_WARN = 50
-"""Days after which an unused refresh token is reported as a problem; it lives 60."""
+"""The number of days after which an unused refresh token is reported as a problem. It expires after 60 days."""
 
 UNCHECKED = (
     "Certificates are not checked, so anyone between this computer and the server can read the secrets. "
-    "Run boxnb.store.configure({name!r}, verify=True), or give the path of your company's CA bundle."
+    "Run boxnb.store.configure({name!r}, verify=True), or pass the path of your company's CA bundle instead."
 )
 
 STATUS_COLUMNS = {
@@ -71,18 +71,18 @@ def status(profile: str | None = None, *, clock: Clock = time.time) -> Status:
     Parameters
     ----------
     profile : str, optional
-        Only this profile; default: all of them.
+        The name of one profile. By default, all profiles are listed.
     clock : callable, default time.time
-        Seconds since the epoch.
+        Returns the seconds since the epoch.
 
     Returns
     -------
     Status
         A DataFrame with the columns of :data:`STATUS_COLUMNS`, shown as a card. ``access_minutes_left`` and
-        ``refresh_days_left`` are ``Int64``, 0 once expired and missing if nobody is signed in. ``mode`` is the file's
-        permission bits in octal. ``refreshed_by`` is the process that saved the token pair. ``scopes`` says for each
-        scope that an admin needs whether a call by boxnb has proved it, was refused, or has not been made.
-        ``problem`` says what you have to do, if anything.
+        ``refresh_days_left`` are ``Int64``, 0 if the token has expired and missing if nobody is signed in. ``mode`` is
+        the file's permission bits in octal. ``refreshed_by`` is the process that saved the token pair. ``scopes`` says,
+        for each scope that an admin needs, whether a call by boxnb has proved it, Box has refused it, or boxnb has not
+        tried it. ``problem`` says what you have to do, if anything.
 
     Raises
     ------
@@ -130,13 +130,13 @@ def _row(name: str, clock: Clock) -> dict[str, object]:
     }
     if token is None:
         return row
-    # A token pair that an older script saved may not say when it was obtained.
+    # If an older script saved the token pair, it may not have recorded when the pair was obtained.
     days = (now - token.obtained_at) / 86400 if token.obtained_at > 0 else 0.0
     warning = ""
     if days > 60:
-        warning = f"Not used for {days:.0f} days, and a refresh token lives 60. Sign in again."
+        warning = f"Not used for {days:.0f} days, and a refresh token expires after 60. Sign in again."
     elif days > DAYS_TO_WARN:
-        warning = f"Not used for {days:.0f} of 60 days. Use it, or run boxnb.keep_alive({name!r})."
+        warning = f"Not used for {days:.0f} of 60 days. Use this profile, or run boxnb.keep_alive({name!r})."
     return row | {
         "problem": " ".join(filter(None, [unchecked, warning])) or None,
         "access_minutes_left": token.minutes_left(now),
@@ -146,7 +146,7 @@ def _row(name: str, clock: Clock) -> dict[str, object]:
 
 
 def _scopes(name: str) -> str:
-    """Return what the calls so far have shown of each scope an admin needs. Box itself does not list them."""
+    """Return what the calls so far have shown about each scope that an admin needs. Box does not list a token's scopes."""
     outcomes = Ledger(store.home() / "ledger" / f"{name}.json").scopes()
     scopes = dict.fromkeys(scope for _, scope in SCOPES if scope is not None)
     return ", ".join(f"{scope} {outcomes.get(scope, 'not tried')}" for scope in scopes)
@@ -154,12 +154,12 @@ def _scopes(name: str) -> str:
 
 def keep_alive(profile: str, *, clock: Clock = time.time) -> str:
     """
-    Refresh a saved sign-in now, which starts another 60 days. Have a scheduler run it once a month.
+    Refresh a saved sign-in now, so that it stays valid for another 60 days. Have a scheduler call this once a month.
 
     Returns
     -------
     str
-        One sentence that names the new and the old refresh token by their fingerprints.
+        A message with the fingerprints of the new and the old refresh token.
 
     Raises
     ------
@@ -170,4 +170,4 @@ def keep_alive(profile: str, *, clock: Clock = time.time) -> str:
     before = auth.saved_token
     after = auth.rotate(rejected=before.access_token)
     days = after.days_left(auth.now())
-    return f"{profile!r} is good for another {days} days: refresh token {after.fingerprint} replaced {before.fingerprint}."
+    return f"{profile!r} is valid for another {days} days: refresh token {after.fingerprint} replaced {before.fingerprint}."

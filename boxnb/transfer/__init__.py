@@ -1,8 +1,11 @@
-"""Upload and download, verified by SHA-1. Imports `datasets` and earlier; `export` and later may import it.
+"""Upload and download files, verified by SHA-1.
 
-`upload` and `download` are what `Box` offers. `chunked` sends a file in parts and resumes; `receiving` writes one to
-the disk; `sources` and `targets` find the files on this computer and in Box; `names` derives names that any computer
-allows; `calls` sends and retries HTTP calls; `results` has the rows of the result; `progress_bar` shows the progress.
+This layer imports only `datasets` and earlier layers; `export` and later layers can import it.
+
+`Box` offers `upload` and `download`. `chunked` uploads a large file in parts and resumes after an interruption.
+`receiving` writes a downloaded file to the disk. `sources` finds the local files to upload, and `targets` finds or creates
+their folders in Box. `names` derives file names that every computer allows. `calls` sends and retries HTTP calls,
+`results` builds the rows of the result, and `progress_bar` shows the progress.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The calls of uploads and downloads: retried until their outcome is known, and never performed twice."""
+"""Send the calls of uploads and downloads. Each call is retried until its outcome is known, and takes effect only once."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CHUNK = 1 << 20
 """Number of bytes read or written at a time."""
 
 MAX_WAIT = 180.0
-"""Maximum seconds that a response may ask to wait; for a longer wait, the row of the file says when to try again."""
+"""The longest wait, in seconds, that boxnb accepts. If a response asks for more, the row of the file says when to try again."""
 
 FIELDS = "id,type,name,size,sha1,etag"
 
@@ -40,7 +40,7 @@ def retry_waits() -> Iterator[float]:
 
 
 class Caller:
-    """Sends the calls of one transfer, as one user, until the user stops it."""
+    """Sends the calls of one transfer, until the user stops it."""
 
     def __init__(self, box: Connection, as_user: str | None) -> None:
         self.box = box
@@ -58,7 +58,7 @@ class Caller:
         self._stopped.set()
 
     def sleep(self, seconds: float) -> None:
-        """Wait until the time is over or the user stops the transfer, and announce a long wait."""
+        """Announce the wait if it is long, then wait until the time is over or the user stops the transfer."""
         self.box.session.announce_wait(
             seconds, wait_sentence(seconds, "The server asked to wait or did not respond")
         )
@@ -71,7 +71,7 @@ class Caller:
         Raises
         ------
         CancelledError
-            The user stopped the transfer; this ends the threads that were still working.
+            The user stopped the transfer. The exception ends the threads that are still working.
         """
         self.check()
         headers = dict(options.pop("headers", None) or {})
@@ -93,9 +93,10 @@ class Caller:
         Parameters
         ----------
         already_done : callable
-            Called before each retry. It returns the response to use instead if the call whose response was lost succeeded.
+            Called before each retry. If the call succeeded although its response was lost, this function returns a response
+            that replaces the retry; otherwise, it returns ``None``.
         worth_retrying : callable
-            Whether to retry after a given response below 500.
+            Takes a response with a status below 500, and returns whether to retry.
 
         Raises
         ------
@@ -129,7 +130,7 @@ class Caller:
                 return earlier_response
 
     def file(self, file_id: str) -> requests.Response:
-        """Fetch the metadata of a file."""
+        """Return the response with the metadata of a file."""
         return self.call("GET", f"/files/{file_id}", params={"fields": FIELDS})
 
 
@@ -156,7 +157,7 @@ def requested_wait(response: requests.Response) -> float | None:
 
 
 DECODE_ERRORS = (ValueError, RecursionError, AttributeError, OverflowError)
-"""Errors from reading a response that is not JSON, is nested too deeply, or has a wrong type or an infinite number."""
+"""Errors raised if a response is not JSON, is nested too deeply, or contains a wrong type or an infinite number."""
 
 
 @contextmanager
@@ -166,7 +167,7 @@ def reading(response: requests.Response) -> Iterator[None]:
     Raises
     ------
     BoxUnavailableError
-        The response is not from Box; often it is a page of a company proxy.
+        The response does not come from Box. Often, it is a page from a company proxy.
     """
     try:
         yield
@@ -175,7 +176,7 @@ def reading(response: requests.Response) -> Iterator[None]:
 
 
 def uploaded_file(response: requests.Response) -> dict[str, Any]:
-    """Return the file of a successful upload.
+    """Return the uploaded file from the response to an upload.
 
     Raises
     ------
@@ -202,7 +203,7 @@ def field(response: requests.Response, name: str) -> Any:
 
 
 def verify_upload(caller: Caller, file: dict[str, Any], sha1: str, path: Path) -> None:
-    """Compare the SHA-1 of an uploaded file with that of the local file; fetch it if the response did not contain it.
+    """Check the SHA-1 of an uploaded file against the local file. Fetch it if the response did not include it.
 
     Raises
     ------
@@ -217,12 +218,12 @@ def verify_upload(caller: Caller, file: dict[str, Any], sha1: str, path: Path) -
         )
     if str(file["sha1"]).strip().lower() != sha1:
         raise TransferError(
-            f"The content on the server differs from {path}: its SHA-1 is {file['sha1']}. Send the file again."
+            f"The file on the server has the SHA-1 {file['sha1']}, which is not that of {path}. Send the file again."
         )
 
 
 def with_sha1(caller: Caller, item: dict[str, Any]) -> dict[str, Any]:
-    """Return an existing item with its SHA-1 in lower case, fetched if it is missing."""
+    """Return an existing item with its SHA-1 in lower case. Fetch the SHA-1 if it is missing."""
     sha1 = item.get("sha1")
     if sha1 is None and item.get("type", "file") == "file":
         response = caller.file(item["id"])
@@ -231,7 +232,10 @@ def with_sha1(caller: Caller, item: dict[str, Any]) -> dict[str, Any]:
 
 
 def conflict(response: requests.Response) -> dict[str, Any] | None:
-    """Return the item that already has the name, from a 409. Box sends one object for files and a list for folders."""
+    """Return the item that already has the name, if the response is a 409 that describes it.
+
+    Box sends one object for a file and a list for a folder.
+    """
     if response.status_code != 409:
         return None
     try:
@@ -248,9 +252,9 @@ def conflict(response: requests.Response) -> dict[str, Any] | None:
 
 
 def name_is_reserved(response: requests.Response) -> bool:
-    """Return whether a name is taken only briefly, by an upload whose response was lost (409 without a conflict).
+    """Return whether a name is reserved only briefly, for an upload whose response was lost (a 409 without a conflict).
 
-    ``False`` if the body is a page, for instance of a proxy: a retry would get the same page.
+    ``False`` if the body is a web page, for instance from a proxy, because a retry would get the same page.
     """
     if response.status_code != 409 or conflict(response) is not None:
         return False

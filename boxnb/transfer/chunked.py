@@ -1,4 +1,4 @@
-"""Chunked uploads: files of 20 MB and more, several parts in parallel. After a crash, the next call sends only missing parts."""
+"""Upload files of 20 MB or more in parts, several in parallel. After an interruption, send only the missing parts."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ WORKERS = 4
 """How many parts to send in parallel; Box suggests three to five (guide *Chunked uploads*)."""
 
 IN_MEMORY = 48_000_000
-"""Maximum bytes of parts in memory. Box chooses the size of a part; the larger it is, the fewer are sent in parallel."""
+"""Maximum size in bytes of all parts in memory. Box chooses the part size; the larger it is, the fewer are sent in parallel."""
 
 COMMIT_ATTEMPTS = 60
-"""How many times to send a commit while Box assembles the parts."""
+"""How many times to send the commit while Box is assembling the parts."""
 
 COMMIT_WAIT = 300.0
 """Maximum seconds to wait for a commit."""
@@ -43,12 +43,12 @@ MAX_PARTS = 10_000
 """Maximum number of parts in a session (Box reference *Upload part of file*)."""
 
 ENDPOINTS = {"upload_part": "", "list_parts": "/parts", "commit": "/commit", "abort": "", "status": ""}
-"""The URLs of a session, and their paths relative to its own URL (Box guide *Chunked uploads*)."""
+"""The names of a session's URLs, and their paths relative to the session itself (Box guide *Chunked uploads*)."""
 
 
 @dataclasses.dataclass
 class UploadSession:
-    """An upload session of Box, with the fields that are needed to resume it."""
+    """An upload session in Box, with the fields that are needed to resume it."""
 
     id: str
     part_size: int
@@ -57,14 +57,14 @@ class UploadSession:
     commit: str
     abort: str
     status: str
-    fresh: bool = dataclasses.field(default=False, compare=False)  # just created, so it has no parts
+    fresh: bool = dataclasses.field(default=False, compare=False)  # just created, so it has no parts yet
 
     @classmethod
     def from_response(cls, caller: Caller, response: requests.Response, size: int) -> UploadSession:
         """Return the session that a response describes, for a file of ``size`` bytes.
 
-        The token is sent to the session's URLs, so they are taken from the response only if they belong to the server itself.
-        A URL that is missing or belongs to another server is replaced by the documented one on the profile's host.
+        The token is sent to the session's URLs, so boxnb uses a URL from the response only if it belongs to the profile's own
+        server. If a URL is missing or belongs to another server, boxnb uses the documented one on the profile's host.
         """
         with calls.reading(response):
             body = response.json()
@@ -99,7 +99,7 @@ class UploadSession:
 
 
 class _Changed(Exception):  # noqa: N818  never leaves this module
-    """The uploaded parts do not belong to the file as it is now."""
+    """The file has changed, so the uploaded parts no longer match it."""
 
 
 class _Missing(Exception):  # noqa: N818  never leaves this module
@@ -144,7 +144,7 @@ def upload(caller: Caller, path: Path, goal: Goal, meter: Meter) -> Row:
 
 @contextlib.contextmanager
 def _locked_state(caller: Caller, path: Path, goal: Goal) -> Iterator[Path]:
-    """Yield the file in which an upload saves its state for later processes, locked for this process."""
+    """Lock and yield the path of the file that saves the state of an upload, from which a later process can resume it."""
     identity = [caller.box.profile.name, caller.as_user, goal.folder, goal.name, str(path.resolve())]
     key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:24]
     file = store.home() / "transfers" / f"{key}.json"
@@ -154,19 +154,19 @@ def _locked_state(caller: Caller, path: Path, goal: Goal) -> Iterator[Path]:
             yield file
     except filelock.Timeout:
         raise TransferError(
-            f"Another process is sending {path} to the same folder. Wait until it has finished."
+            f"Another process is uploading {path} to the same folder. Wait until it has finished."
         ) from None
 
 
 def _begin(
     caller: Caller, path: Path, goal: Goal, stamp: list[int], state: Path
 ) -> tuple[UploadSession | None, dict[str, Any]]:
-    """Return the saved session or a new one, and the file that gets a new version.
+    """Return the saved session or a new one, and the existing file that gets a new version, or an empty dict.
 
-    If Box already has the same content, return no session and that file.
+    If the existing file already has the same content, return ``None`` and that file.
     """
     version_of: dict[str, Any] = {}
-    # Without a readable state there is nothing to resume.
+    # If the saved state is missing or damaged, start a new session.
     with contextlib.suppress(FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
         saved = json.loads(private_files.read_private(state))
         if saved["stamp"] == stamp:
@@ -210,13 +210,13 @@ def _begin(
 
 
 def _grant(caller: Caller, session: UploadSession) -> None:
-    """Allow the token to be sent to the hosts of a session, all of which belong to the server itself."""
+    """Allow the token to be sent to the URLs of a session, which all belong to the profile's own server."""
     for name in ENDPOINTS:
         caller.box.session.auth.grant(getattr(session, name))
 
 
 def _uploaded_parts(caller: Caller, session: UploadSession) -> dict[int, dict[str, Any]]:
-    """Return the parts that Box has already, by offset."""
+    """Return the parts that Box already has, by offset."""
     parts: dict[int, dict[str, Any]] = {}
     while True:
         response = caller.call("GET", session.list_parts, params={"offset": len(parts), "limit": 1000})
@@ -246,7 +246,7 @@ def _send(
     file_digest = hashlib.sha1(usedforsecurity=False)
     jobs: list[Future[dict[str, Any]]] = []
     parts: dict[int, dict[str, Any]] = {}
-    # The parts being sent, and the one being read.
+    # This number includes the parts that are being sent and the one that is being read.
     in_memory = max(2, min(WORKERS + 1, IN_MEMORY // session.part_size))
     slots = threading.Semaphore(in_memory)
 
@@ -335,7 +335,7 @@ def _put(
         sha1 = part.get("sha1")
         if sha1 is not None and str(sha1).strip().lower() != digest.hex():
             raise TransferError(
-                f"The content that the server received from byte {offset:,} on is not what was sent. Make the same call again."
+                f"The server received different content for the part that starts at byte {offset:,}. Make the same call again."
             )
     return part | {"offset": offset}
 
@@ -347,7 +347,10 @@ def _commit(
     file_digest: Any,
     attributes: dict[str, str],
 ) -> requests.Response | None:
-    """Commit the session, and wait while Box assembles the file. Return ``None`` if Box did so but its response was lost."""
+    """Commit the session, and wait while Box assembles the file.
+
+    Return the response, or ``None`` if the commit succeeded but its response was lost.
+    """
     body = {"parts": parts, "attributes": attributes}
     headers = {"Digest": _digest(file_digest.digest())}
     is_retry = False

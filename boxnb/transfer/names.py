@@ -1,4 +1,4 @@
-"""File names that Box or a computer does not allow. Each refusal has a reason, and no name is changed silently."""
+"""Check file names before an upload, and adapt them for a download. boxnb never refuses or changes a name without a message."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def refused_by_box(name: str) -> str | None:
     if "/" in name or "\\" in name:
         return f"A name cannot contain '/' or '\\'. Rename {name!r}."
     if name != name.strip():
-        return f"A name cannot begin or end with a space. Rename {name!r}."
+        return f"A name cannot start or end with a space. Rename {name!r}."
     if any(unicodedata.category(letter) == "Cs" for letter in name):
         return f"The name is not valid UTF-8. Rename {name!r}."
     if any(unicodedata.category(letter) == "Cc" for letter in name):
@@ -61,7 +61,7 @@ def safe(name: str) -> str:
 def shortened(name: str, extra: str = "") -> str:
     """Return a name of at most 240 bytes, with ``extra`` before its extension.
 
-    File systems allow 255 bytes; the partial file needs the rest for its longer name.
+    File systems allow 255 bytes; the other 15 are for the longer name of the partial file.
     """
     stem, dot, extension = name.rpartition(".")
     if not stem or len(extension) > 20:
@@ -74,8 +74,8 @@ def shortened(name: str, extra: str = "") -> str:
 def folded(name: str) -> str:
     """Return a name in the form in which Windows and macOS compare names: ignoring case and the encoding of accents.
 
-    A letter never becomes two, so ``Maße`` and ``Masse`` remain different names here. If a file system considers even
-    those the same, :meth:`Places.settle` detects it.
+    One letter never becomes two, so ``Maße`` and ``Masse`` remain different names. If a file system considers even these
+    names the same, :meth:`Places.settle` detects it.
     """
     letters = []
     for letter in unicodedata.normalize("NFC", name):
@@ -87,34 +87,37 @@ def folded(name: str) -> str:
 
 
 def loosely(name: str) -> str:
-    """Return a name in its loosest form. Two names whose loosest forms differ are different on every system."""
+    """Return a name in a form that ignores as many differences as possible.
+
+    If these forms of two names differ, the names are different on every system.
+    """
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
 
 
 class Places:
-    """Paths for downloaded files: unique and always below one folder, whatever the files are called.
+    """Chooses paths for downloaded files. Each path is unique and below one folder, whatever the file is called.
 
-    Several threads can use it in parallel.
+    Several threads can use one object in parallel.
 
     Parameters
     ----------
     folder : Path
-        All paths are below it.
+        The folder that all paths are below.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
         self.lock = threading.RLock()
-        self._taken: dict[tuple[Path, str], tuple[str, str]] = {}  # owner, and its name in Box
+        self._taken: dict[tuple[Path, str], tuple[str, str]] = {}  # the owner of a path, and its name in Box
         self._written: dict[tuple[int, int], tuple[str, Path]] = {}
 
     def place(self, file_id: str, name: str | None, folders: str = "") -> tuple[Path, str]:
-        """Return the path of a file, and a sentence if its name had to change, else an empty string.
+        """Return the path for a file, and a message if its name had to change, else an empty string.
 
         Raises
         ------
         TransferError
-            A folder of the path is a link.
+            A folder in the path is a link.
         """
         with self.lock:
             folder = self.folder
@@ -159,7 +162,7 @@ class Places:
             )
 
     def partial_paths(self, file_id: str, target: Path, name: str) -> Iterator[Path]:
-        """Yield paths for a partial file in the folder of its target; no file from Box has any of them."""
+        """Yield possible paths for a partial file, in the same folder as its target. No downloaded file has such a path."""
         for number in count(1):
             path = target.parent / (f".{name}.part" if number == 1 else f".{name}-{number}.part")
             key = (path.parent, folded(path.name))
@@ -169,7 +172,10 @@ class Places:
                 yield path
 
     def settle(self, path: Path, file_id: str, name: str | None) -> tuple[Path, str]:
-        """Return the path, or another one and a sentence if the file system treats it as the path of a file written before."""
+        """Return the path and an empty string, or another path and a message if this one would overwrite an earlier file.
+
+        Whether the file system treats two similar names as the same is not known until the first file has been written.
+        """
         with self.lock:
             owner, written_path = self._written.get(_inode(path), (file_id, path))
             is_same = owner == file_id or written_path == path
@@ -192,7 +198,7 @@ class Places:
     def _unused_path(
         self, folder: Path, preferred: str, owner: str, name: str, mark: str
     ) -> tuple[Path, str | None]:
-        """Return a path that no other file has, and the name in Box of the file that has the preferred one, if any."""
+        """Return a path that no other file has, and the name in Box of the file that has the preferred path, if any."""
         other_name: str | None = None
         for number in count(1):
             extra = "" if number == 1 else mark if number == 2 and mark else f"{mark} [{number - bool(mark)}]"

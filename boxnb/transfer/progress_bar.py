@@ -1,4 +1,4 @@
-"""A text progress bar for terminals and notebooks; it prints nothing anywhere else."""
+"""A text progress bar for terminals and notebooks. Anywhere else, it prints nothing."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Meter:
     Parameters
     ----------
     show : callable or None
-        Called with a :class:`Moved`. If it is None, the bar of this module is drawn.
+        Called with a :class:`Moved`; by default, :func:`draw`.
     total, of : int
         Total number of bytes and of files.
     """
@@ -47,12 +47,12 @@ class Meter:
         self._failed = False
 
     def expect(self, size: int) -> None:
-        """Add to the total the size of a file that was not included before."""
+        """Add the size of another file to the total."""
         with self._lock:
             self._total += size
 
     def add(self, name: str, size: int, files: int = 0) -> None:
-        """Count bytes that were transferred, and files that are finished."""
+        """Add transferred bytes and finished files. Report the progress every :data:`EVERY` seconds, and at the end."""
         with self._lock:
             self._done += size
             self._files += files

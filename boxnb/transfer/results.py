@@ -1,4 +1,4 @@
-"""The result of a transfer: run its files in several threads, and return one row for each, with the reason if it failed."""
+"""Transfer files in several threads, and return one row per file, with the reason if it failed."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def run_jobs(
 ) -> pd.DataFrame:
     """Run jobs in several threads and return their rows in order.
 
-    ``failed`` returns the row of a job that failed, given the reason; without it the error is raised.
+    ``failed`` takes a job that failed and the reason, and returns its row. If it is ``None``, the error is raised.
     After an interrupt, each thread finishes its current chunk or part, but not its file. After a second interrupt,
     boxnb does not wait for the threads.
 
@@ -122,4 +122,6 @@ def reason(error: Exception) -> str:
     if isinstance(error, OSError):
         path = error.filename if isinstance(error.filename, str) else "A file"
         return f"{path} cannot be used ({error.strerror or type(error).__name__}). Check its permissions and the free disk space."
-    return f"An unexpected error in boxnb ({type(error).__name__}): this file was skipped. Please report it."
+    return (
+        f"boxnb skipped this file because of an unexpected error ({type(error).__name__}). Please report it."
+    )

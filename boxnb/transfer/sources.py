@@ -1,4 +1,4 @@
-"""Local files for an upload: which files of a folder can be sent, their content, and when each was last changed."""
+"""Find the local files of an upload, check which of them can be sent, and read their content and modification times."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _FILE_TYPES = (
 
 
 class LocalFile(NamedTuple):
-    """One file below a folder; ``problem`` says why it cannot be sent."""
+    """One local file, or a folder that cannot be read. If it cannot be sent, ``problem`` says why."""
 
     path: Path
     size: int = 0
@@ -78,14 +78,14 @@ def _local_file(path: Path, root: Path) -> LocalFile:
             "It is a link to a file that does not exist." if path.is_symlink() else "It no longer exists."
         )
         return LocalFile(path, problem=problem)
-    # Circular links raise one or the other, depending on the version of Python.
+    # A cycle of links raises one or the other, depending on the version of Python.
     except (OSError, RuntimeError) as error:
         return LocalFile(path, problem=unreadable(error, "It"))
     return LocalFile(path, status.st_size, not_a_file(status))
 
 
 def not_a_file(status: os.stat_result) -> str | None:
-    """Return a sentence that says what a path is if it is not a regular file; ``None`` for a file."""
+    """Return a message that says what a path is, or ``None`` if it is a regular file."""
     if stat.S_ISREG(status.st_mode):
         return None
     file_type = next((name for is_type, name in _FILE_TYPES if is_type(status.st_mode)), "something else")
@@ -93,7 +93,7 @@ def not_a_file(status: os.stat_result) -> str | None:
 
 
 def unreadable(error: Exception, what: str) -> str:
-    """Return two sentences that say why a file or folder on this computer cannot be read, and what to do."""
+    """Return a message that says why a file or folder on this computer cannot be read, and what to do."""
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
     return f"{what} cannot be read ({reason}). Check its permissions."
 
@@ -119,7 +119,7 @@ def stamp(path: Path) -> list[int]:
 
 
 def read_whole(path: Path) -> bytes:
-    """Return the content of a file that did not change while it was read.
+    """Return the content of a file. If the file changes while boxnb is reading it, read it again.
 
     Raises
     ------
@@ -152,7 +152,7 @@ def date_attribute(path: Path) -> tuple[dict[str, str], str | None]:
 
     Notes
     -----
-    Box accepts ``content_modified_at`` from 1970 on, and its format ends with the year 9999.
+    Box accepts ``content_modified_at`` from 1970 on, and the date format ends with the year 9999.
     """
     seconds = path.stat().st_mtime_ns // 1_000_000_000
     if seconds < 0:

@@ -1,4 +1,4 @@
-"""Upload files and folders: small files in one request each, several in parallel, and large files in parts."""
+"""Upload files and folders. Each small file takes one request, several in parallel; large files are sent in parts."""
 
 from __future__ import annotations
 
@@ -31,15 +31,18 @@ if TYPE_CHECKING:
     from ..api.connection import Connection
 
 IN_PARTS = 20_000_000
-"""Size in bytes from which Box accepts chunked uploads (guide *Chunked uploads*)."""
+"""The minimum size in bytes of a chunked upload (Box guide *Chunked uploads*)."""
 
 ASK_FIRST = 1_000_000
-"""Size in bytes from which a preflight check is worth a call: it asks whether Box would accept the file."""
+"""The minimum size in bytes for a preflight check, which asks Box whether it would accept the file.
+
+For a smaller file, the check is not worth a call.
+"""
 
 WORKERS = 8
 """How many small files to upload in parallel. Even fewer would reach Box's limit of 240 uploads a minute."""
 
-_large_files = threading.Semaphore(2)  # limits how many files of several MB are in memory
+_large_files = threading.Semaphore(2)  # at most two files of 1 MB or more are in memory
 
 
 def upload(
@@ -55,39 +58,40 @@ def upload(
     """
     Upload one file into a folder in Box.
 
-    A file below 20 MB is sent in one call, a larger one in parts, four in parallel. If a chunked upload is interrupted, even
-    because the process was killed, the same call resumes it within seven days.
+    A file of less than 20 MB is sent in one call. A larger file is sent in parts, four in parallel. If such an upload is
+    interrupted, even because the process was killed, the same call resumes it within seven days.
 
     Parameters
     ----------
     box : Box
     path : path
-        The file.
+        The file to upload.
     folder : str, default "0"
-        Id of the folder, or the URL of its page in Box; ``"0"`` is the root folder of the user who signed in.
+        Id of the target folder, or the URL of its page in Box; ``"0"`` is the root folder of the user who signed in.
     name : str, optional
-        Name in Box. The default is the name of the file.
+        Name in Box; by default, the name of the local file.
     new_version : bool, default False
-        Whether an existing file with that name but different content gets a new version; otherwise it is an error.
+        If Box already has a file with this name but different content, upload this one as its new version. By default,
+        that is an error.
     as_user : str, optional
         Id of the user to act for.
     on_progress : callable, optional
-        Called with :class:`boxnb.transfer.Moved` from time to time. By default a bar is drawn.
+        Called with :class:`boxnb.transfer.Moved` from time to time. By default, boxnb draws a progress bar.
 
     Returns
     -------
     pandas.DataFrame
         One row: ``name``, ``action`` (``"uploaded"``, ``"new version"``, or ``"same content"`` if Box already has the same
-        content under that name), ``problem`` (what was left out of an uploaded file, such as a date before 1970), ``size``
-        (bytes), ``id``, ``sha1``, ``path``.
+        content under that name), ``problem`` (a note if the file has a different name in Box, or if Box does not accept its
+        date), ``size`` (bytes), ``id``, ``sha1``, ``path``.
 
     Raises
     ------
     IdError
         ``folder`` or ``as_user`` is not an id.
     TransferError
-        Box does not allow the name, the file cannot be read, another item has the name, or the file changed while it was
-        read.
+        Box does not allow the name, another item already has it, the file cannot be read, or the file changed while boxnb
+        was reading it.
     ApiError, NetworkError
         Box refused the upload, or there was no response.
 
@@ -124,26 +128,27 @@ def upload_folder(
     on_progress: Callable[[Moved], None] | None = None,
 ) -> pd.DataFrame:
     """
-    Upload a folder with everything below it. If the call is repeated, only new and changed files are sent.
+    Upload a folder and everything in it. If you repeat the call, boxnb sends only new and changed files.
 
-    It costs one call for each file that is sent and each folder that is created, and one for every 1000 items of existing
-    folders.
+    It takes one call for each file that it sends, one for each folder that it creates, and one for every 1,000 items in
+    existing folders.
 
     Parameters
     ----------
     box, folder, new_version, as_user, on_progress
         As for :func:`upload`.
     path : path
-        The folder.
+        The folder to upload.
     name : str, optional
-        Name in Box. The default is the name of the folder. An existing folder with that name is used.
+        Name in Box; by default, the name of the local folder. If a folder with this name exists, the files go into it.
 
     Returns
     -------
     pandas.DataFrame
-        One row per file, as for :func:`upload`. Files that could not be sent and folders that could not be read have the
-        ``action`` ``"refused"`` and a ``problem``; a warning counts them, and ``attrs["complete"]`` is False. The same applies
-        to links to folders and to files outside the folder, which are not followed. Folders without files are not created.
+        One row per file, as for :func:`upload`. If a file cannot be sent or a folder cannot be read, its ``action`` is
+        ``"refused"`` and its ``problem`` says why; a warning gives the number of these rows, and ``attrs["complete"]`` is
+        False. boxnb does not follow links to folders, or links to files outside the folder; their rows are also refused.
+        Folders without files are not created.
 
     Raises
     ------
@@ -189,13 +194,13 @@ def upload_folder(
 
 
 def _arguments(path: Any, new_version: Any, on_progress: Any) -> tuple[Path, bool]:
-    """Check the arguments that files and folders share, and return the path and ``new_version``."""
+    """Check the arguments that both functions share, and return the path and ``new_version``."""
     arguments.function(on_progress, "on_progress")
     return arguments.local_path(path, "path"), arguments.truth(new_version, "new_version")
 
 
 def _allowed_name(name: str) -> str:
-    """Return the name if Box allows it; raise an exception otherwise."""
+    """Return the name if Box allows it; otherwise, raise an exception."""
     problem = names.refused_by_box(name)
     if problem is not None:
         raise TransferError(problem)
@@ -203,7 +208,7 @@ def _allowed_name(name: str) -> str:
 
 
 class _Job(NamedTuple):
-    """One file of a folder and its folder in Box, or the problem that prevents its upload."""
+    """One local file and its folder in Box, or the problem that prevents its upload."""
 
     file: Path
     target: Folder | None = None
@@ -216,10 +221,10 @@ class _Job(NamedTuple):
 def _jobs(
     caller: Caller, source: Path, target: Folder, files: list[sources.LocalFile], folders: dict[str, Folder]
 ) -> Iterator[_Job]:
-    """Yield each file with its folder in Box; each folder is created before its first file.
+    """Yield a job for each file. Each folder is created in Box before its first file is uploaded.
 
-    Files whose names differ only in case or accents are uploaded one after the other, because only Box knows whether it
-    considers the names the same.
+    Files whose names differ only in case, or in how accents are encoded, are uploaded one after the other, because only
+    Box knows whether it considers the names the same.
     """
     targets: dict[Path, Folder | str] = {source: target}
     similar = Counter((file.path.parent, names.loosely(encoding.decoded(file.path.name))) for file in files)
@@ -251,7 +256,11 @@ def _jobs(
 
 
 def _upload_job(caller: Caller, job: _Job, folder: Folder, new_version: bool, meter: Meter) -> Row:
-    """Upload one file of a folder. The listing shows whether its exact name exists; Box must decide about a similar name."""
+    """Upload one file of a folder.
+
+    The listing of the folder in Box shows whether the exact name is taken. Only Box knows whether a similar name counts as
+    the same.
+    """
     name = encoding.decoded(job.file.name)
     goal = Goal(folder.id, name, new_version, folder.ids, folder.created, job.siblings)
     existing = folder.files.get(name)
@@ -339,7 +348,7 @@ def _upload_whole(
         if not goal.new_version:
             raise calls.name_taken(goal.name, existing)
         action = "new version"
-        # Keep Box's spelling of the name, or Box would rename the file.
+        # Keep Box's spelling of the name; otherwise, Box would rename the file.
         attributes["name"] = existing.get("name") or goal.name
         response = _post(caller, f"/files/{existing['id']}/content", attributes, data, sha1, already_done)
     assert response is not None  # noqa: S101  one of the two branches made the call

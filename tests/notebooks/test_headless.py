@@ -13,7 +13,7 @@ import boxnb
 from boxnb import store
 
 ADVICE = (
-    "SignInCancelled: Nobody is signed in as 'sandbox' and nobody is here to do it. "
+    "SignInCancelled: Nobody is signed in as 'sandbox', and nobody is here to sign in. "
     "Open notebooks/1-onboard/01-register-and-sign-in.ipynb in JupyterLab once, sign in there, then run this again."
 )
 NBCLIENT = """

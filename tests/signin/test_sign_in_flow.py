@@ -372,8 +372,8 @@ def test_cancelling_without_a_saved_sign_in_shows_a_short_note(watched: Any) -> 
         ("ada@example.com", "a-secret-of-an-app", "That is not a Client ID"),
         ("My notebook", "a-secret-of-an-app", "That is not a Client ID"),
         ("the-same-twice", " the-same-twice ", "are identical"),
-        ("an-app", "", "Both fields are needed"),
-        ("", "a-secret-of-an-app", "Both fields are needed"),
+        ("an-app", "", "Both fields are required"),
+        ("", "a-secret-of-an-app", "Both fields are required"),
     ],
 )
 def test_an_obvious_mistake_in_the_form_is_reported(

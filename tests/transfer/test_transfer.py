@@ -510,7 +510,7 @@ def test_files_that_cannot_be_uploaded_are_refused(box: boxnb.Box, tmp_path: Pat
     problems = frame.set_index("name")["problem"].dropna().to_dict()
     assert set(problems) == {"bad\\name.txt", "twin.txt", "old.txt", "inside.txt", "gone.txt"}
     assert "same name as 'Twin.txt'" in problems["twin.txt"] and "new_version=True" in problems["old.txt"]
-    assert "begin or end with a space" in problems["inside.txt"] and not frame.attrs["complete"]
+    assert "start or end with a space" in problems["inside.txt"] and not frame.attrs["complete"]
 
 
 def test_many_small_files_are_uploaded_exactly_once(
