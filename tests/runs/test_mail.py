@@ -174,7 +174,7 @@ def test_silent_server_is_given_up_after_the_timeout() -> None:
     [
         ("refuses the sender", "refused the sender reports@example.com (550 5.7.1 not from here)"),
         ("refuses the recipient", "refused ada@example.com (550 5.1.1 no such mailbox)"),
-        ("refuses the content", "did not accept the mail (554 5.7.1 looks like spam)"),
+        ("refuses the content", "did not accept the email (554 5.7.1 looks like spam)"),
         ("breaks off", "closed the connection"),
     ],
 )
@@ -189,7 +189,7 @@ def test_mail_is_not_repeated_after_a_silent_end(tmp_path: Path) -> None:
     """The server may have accepted the mail, so it is not sent again."""
     with moody(tmp_path, "is silent at the end", timeout=3) as server, boxnb.run("links", to=[ADA]) as run:
         pass
-    assert "It may have sent the mail" in run.undelivered[0] and server.reached.is_set()
+    assert "It may have sent the email" in run.undelivered[0] and server.reached.is_set()
 
 
 @pytest.mark.parametrize("mood", ["says how much it takes", "counts at the end"])
@@ -200,7 +200,7 @@ def test_server_with_a_size_limit_gets_the_report_without_files(tmp_path: Path, 
     assert run.undelivered == [] and len(server.accepted) == 1
     mail = Mail(server.accepted[0], [ADA])
     assert list(mail.attachments) == [run.log_file.name if run.log_file else ""]
-    assert f"Not attached, too large for a mail (2,000,000 bytes): {file}" in mail.text
+    assert f"Not attached because it is too large for an email (2,000,000 bytes): {file}" in mail.text
 
 
 def test_signal_during_the_mail_does_not_stop_the_mail(tmp_path: Path) -> None:
@@ -266,7 +266,7 @@ def test_ten_megabytes_are_attached_and_larger_files_are_named(server: Mailbox, 
     assert server[-1].attachments["big.bin"] == big
     assert (
         "huge.bin" not in server[-1].attachments
-        and f"Not attached, too large for a mail (20,000,000 bytes): {huge}" in server[-1].text
+        and f"Not attached because it is too large for an email (20,000,000 bytes): {huge}" in server[-1].text
     )
 
 
