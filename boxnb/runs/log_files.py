@@ -117,9 +117,8 @@ class Logs:
             if file.suffix == ".log" and pattern.fullmatch(file.stem)
         )
         for file in logs[: -self.keep]:
-            with contextlib.suppress(
-                OSError
-            ):  # on Windows, another program has it open; the next run removes it
+            # On Windows, another program may have the file open. The next run then removes it.
+            with contextlib.suppress(OSError):
                 file.unlink()
         attachments = self.folder / "attached"
         if attachments.is_symlink():

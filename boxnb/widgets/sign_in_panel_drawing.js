@@ -1,6 +1,7 @@
 import { PANEL } from "./sign_in_panel_messages.js";
 
-// Returns a drawing of a page that cannot be reached. An arrow points to its address, which has the code.
+// Returns a drawing of a page that cannot be reached.
+// An arrow points to its address, which contains the code.
 export function unreachablePage(words = PANEL.drawing) {
   const address = words.address.replaceAll("&", "&amp;");
   return `<svg class="bx-drawing" viewBox="0 0 420 132" role="img" aria-labelledby="bx-draw-t">

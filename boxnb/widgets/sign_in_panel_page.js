@@ -85,7 +85,8 @@ function doneStep(words) {
     <button type="button" class="bx-switch bx-quiet">${words.again}</button></p></div></li>`;
 }
 
-// Returns the panel's HTML, which contains only our own messages. Values from the kernel follow as text.
+// Returns the panel's HTML, which contains only our own messages.
+// Values from the kernel are added later, as text.
 export function panelPage() {
   return `
 <div class="bx-head"><strong class="bx-title"></strong><span class="bx-status" role="status"></span>
