@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _check_folder(path: Path | None, setting: str) -> None:
     if path is not None and path.exists() and not path.is_dir():
         raise UsageError(
-            f"{setting} must be a folder, but {encoding.as_text(path)} is a file. Name a folder."
+            f"{setting} must be a folder, but {encoding.as_text(path)} is a file. Set it to a folder."
         )
 
 
@@ -109,7 +109,7 @@ def _print(text: str) -> int:
 
 
 def default_name(options: argparse.Namespace) -> str:
-    """Return the default name of a run: notebook and profile."""
+    """Return the default name of a run, which consists of the names of the notebook and the profile."""
     name = re.sub(r"[^\w .()+-]", "-", f"{encoding.decoded(options.notebook.stem)}-{options.profile}").strip(
         " .()+-"
     )

@@ -36,7 +36,7 @@ _REDRAW = re.compile(r"\x1b\[[01]?G|\x1b\[\d*[EF]|\x1b\[[12]K(?=\x1b\[[01]?G)?")
 """Terminal sequences that start to redraw a line: go to column 1, go to another line, erase the line (ECMA-48)."""
 
 _SEQUENCES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\^_=>78]")
-"""All terminal sequences: colours, cursor movements, titles (ECMA-48 5.4; titles are xterm's)."""
+"""All terminal sequences: colours, cursor movements, titles (ECMA-48 5.4; titles are from xterm)."""
 
 
 class RedactingFormatter(logging.Formatter):

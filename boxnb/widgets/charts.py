@@ -35,7 +35,7 @@ INK = "#7d7d7d"
 """For text. It is readable on white and on black, because a figure does not know whether its notebook is light or dark."""
 
 BLUE = "#3574dd"
-"""For bars. White numbers are readable on it."""
+"""For bars. White numbers are readable on this colour."""
 
 RED = "#d9534f"
 TYPE_COLOURS = ["#4c8bf5", "#8fb8f8", "#56b4a5", "#b7a3e3", "#e0a458", "#c9879b"]
@@ -67,7 +67,7 @@ class Chart:
     Attributes
     ----------
     figure : plotly.graph_objects.Figure
-        Change or save it, for example with ``chart.figure.write_html("chart.html")``.
+        You can change or save it, for example with ``chart.figure.write_html("chart.html")``.
     data : DataFrame
         The data that the chart shows.
     """
@@ -295,7 +295,7 @@ def treemap_data(items: pd.DataFrame, tiles: int = TILES, top: str = ALL_CONTENT
     pandas.DataFrame
         ``id``, ``parent``, ``name``, ``bytes`` and ``files`` (of everything below), ``kind`` (``folder``, ``file``, ``rest``).
     """
-    items = items[["type", "id", "parent_id", "name", "size"]]  # copying all forty columns would take memory
+    items = items[["type", "id", "parent_id", "name", "size"]]  # copying all forty columns would waste memory
     items = items.assign(name=items["name"].fillna(NAMELESS), size=items["size"].fillna(0))
     files = items[items["type"] == "file"]
     folders = items[items["type"] == "folder"]

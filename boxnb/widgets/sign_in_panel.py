@@ -1,16 +1,16 @@
 """The sign-in panel: a thin view over `SignInFlow`.
 
-The front end and the kernel talk through one widget. The kernel sends the trait `view`, which is
-`SignInFlow.snapshot()` and does not contain secrets. The front end sends custom messages, which no notebook saves::
+The front end and the kernel communicate through one widget. The kernel sends the trait `view`, which is
+`SignInFlow.snapshot()` and does not contain secrets. The front end sends custom messages, which a notebook never saves::
 
     {"type": "ready", "page": ..., "origin": ...}      a page shows the panel
-    {"type": "leaving", "page": ..., "removed": ...}   that page is reloaded or closed, or only the view is removed
+    {"type": "leaving", "page": ..., "removed": ...}   that page is reloaded or closed, or only its view is removed
     {"type": "draft", "client_id": ..., "redirect_uri": ...}
     {"type": "client_secret", "value": ...}            the field has already been cleared
     {"type": "register", "client_id": ..., "client_secret": ..., "redirect_uri": ...}
     {"type": "opened"}                                 the user followed the link to Box
-    {"type": "paste", "value": ...}                    exchanged immediately
-    {"type": "confirm", "yes": true}                   after a bare code
+    {"type": "paste", "value": ...}                    a code or an address with one, exchanged immediately
+    {"type": "confirm", "yes": true}                   whether the user recognizes the account of a bare code
     {"type": "change_app"} {"type": "again"} {"type": "cancel"}
 
 The kernel replies to every message with `{"type": "here"}`, so a panel that gets no reply knows that its kernel is gone.

@@ -105,15 +105,15 @@ export function expiryText(seconds, now = Date.now()) {
 
 // Returns the name and value of each line under "Done"; lines without a value are left out.
 export function savedRows(view, now = Date.now()) {
-  const words = PANEL.done, { who, saved } = view;
-  const enterprise = [who.enterprise, who.enterprise_id && words.enterpriseId(who.enterprise_id)];
+  const messages = PANEL.done, { who, saved } = view;
+  const enterprise = [who.enterprise, who.enterprise_id && messages.enterpriseId(who.enterprise_id)];
   return [
-    [words.signedIn, accountText(who) || words.unknown],
-    [words.enterprise, enterprise.filter(Boolean).join(" ")],
-    [words.token, words.fingerprint(saved.fingerprint)],
-    [words.accessToken, words.refreshedByItself(expiryText(saved.access_seconds, now))],
-    [words.refreshToken, words.newWithEveryUse(expiryText(saved.refresh_seconds, now))],
-    [words.file, saved.path],
+    [messages.signedIn, accountText(who) || messages.unknown],
+    [messages.enterprise, enterprise.filter(Boolean).join(" ")],
+    [messages.token, messages.fingerprint(saved.fingerprint)],
+    [messages.accessToken, messages.refreshedByItself(expiryText(saved.access_seconds, now))],
+    [messages.refreshToken, messages.newWithEveryUse(expiryText(saved.refresh_seconds, now))],
+    [messages.file, saved.path],
   ].filter(([, value]) => value);
 }
 
@@ -128,12 +128,12 @@ function catchText(view) {
 }
 
 function registerTexts(view) {
-  const words = PANEL.register;
+  const messages = PANEL.register;
   return {
     ".bx-registered-text": view.practice
-      ? words.registeredInSandbox : words.registered(view.client_id, view.secret),
+      ? messages.registeredInSandbox : messages.registered(view.client_id, view.secret),
     ".bx-redirect": view.practice ? view.default_redirect : view.redirect_uri,
-    ".bx-secret-kept": view.step === "register" && view.secret ? words.secretReceived(view.secret) : "",
+    ".bx-secret-kept": view.step === "register" && view.secret ? messages.secretReceived(view.secret) : "",
   };
 }
 

@@ -49,18 +49,18 @@ function noteFor(folder, depth) {
 
 // Returns the lines to show. A search shows items whose name contains `search`, and their ancestor folders.
 export function treeLines(tree, search) {
-  const words = search.trim().toLowerCase(), lines = [];
+  const query = search.trim().toLowerCase(), lines = [];
   const addFolder = (id, depth) => {
     const folder = tree.folders.get(id);
     let anyMatch = false;
     for (const [kind, item, name, size, date] of folder?.rows ?? []) {
-      const match = !words || name.toLowerCase().includes(words), start = lines.length;
+      const match = !query || name.toLowerCase().includes(query), start = lines.length;
       lines.push({ kind, id: item, name, size, date, depth, match });
       const matchBelow = kind === "folder" && tree.open.has(item) && addFolder(item, depth + 1);
       if (!match && !matchBelow) lines.length = start;
       anyMatch ||= match || matchBelow;
     }
-    const note = words ? null : noteFor(folder, depth);
+    const note = query ? null : noteFor(folder, depth);
     if (note) lines.push(note);
     return anyMatch;
   };
