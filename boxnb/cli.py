@@ -95,7 +95,7 @@ def _check_folder(path: Path | None, setting: str) -> None:
 
 
 def _print(text: str) -> int:
-    """Print the text and return the exit code. The reader of a pipe may stop early, as ``head`` does."""
+    """Print the text and return the exit code. The program that reads from a pipe may stop early, as ``head`` does."""
     try:
         sys.stdout.write(encoding.printable(text, sys.stdout))
         sys.stdout.flush()

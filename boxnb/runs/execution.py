@@ -1,4 +1,4 @@
-"""Execute a notebook as one run: attach it as a page, attach its files, log its output, and redact every saved secret."""
+"""Execute a notebook as one run: attach the executed page and the notebook's files, log its output, and redact secrets."""
 
 from __future__ import annotations
 

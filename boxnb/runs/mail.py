@@ -72,7 +72,7 @@ def save_mail(
     verify : bool or str
         The path of a CA bundle, if your company issued the server's certificate.
     timeout : float
-        Seconds.
+        How many seconds to wait for the mail server.
 
     Raises
     ------

@@ -64,7 +64,7 @@ class Run:
     files : list of Path
         The attached files.
     facts : dict
-        More lines for the run report: ``run.facts["Folders"] = 12``.
+        Additional lines for the run report: ``run.facts["Folders"] = 12``.
     undelivered : list of str
         Reports that could not be delivered, and why.
     log_file : Path or None

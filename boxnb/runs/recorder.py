@@ -222,7 +222,7 @@ def _last_state(line: str) -> str:
 
 
 def loggable(line: str) -> str:
-    """Return the text to log for a printed line: the last state of a progress bar, without colours or other terminal sequences."""
+    """Return a printed line for the log: only the last state of a progress bar, and no colours or other terminal sequences."""
     text = _last_state(line)
     text = _SEQUENCES.sub("", text) if "\x1b" in text else text
     if "\b" in text:

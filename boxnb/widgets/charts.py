@@ -32,28 +32,28 @@ require("A chart", "boxnb[explore]", "plotly")
 import plotly.graph_objects as go  # noqa: E402  after the check above
 
 INK = "#7d7d7d"
-"""For text. It is readable on white and on black, because a figure does not know whether its notebook is light or dark."""
+"""The text colour, readable on white and on black, because a figure does not know whether its notebook is light or dark."""
 
 BLUE = "#3574dd"
-"""For bars. White numbers are readable on this colour."""
+"""The colour of bars. White numbers are readable on it."""
 
 RED = "#d9534f"
 TYPE_COLOURS = ["#4c8bf5", "#8fb8f8", "#56b4a5", "#b7a3e3", "#e0a458", "#c9879b"]
-"""For the event types in a stacked bar. All are visible on white and on black; none is red, because red marks failures."""
+"""The colours of event types in a stack. All are visible on white and on black; none is red, because red marks failures."""
 
 DEPTHS = [[0.0, "#3a72b5"], [0.65, "#2d66ab"], [1.0, "#08306b"]]
-"""For the areas of a treemap. White names are readable even on the palest one."""
+"""The colours of areas in a treemap. White names are readable even on the palest one."""
 
 FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 SCALE = [[0.0, "rgba(76,139,245,0.06)"], [1.0, "rgba(76,139,245,1)"]]
 TILES = 1000
-"""The maximum number of tiles in a treemap, which a browser draws in seconds. Smaller items share one tile per folder."""
+"""The maximum number of tiles in a treemap. A browser draws them in seconds. Smaller items share one tile per folder."""
 
 LABEL = 28
 """The maximum length of a name next to its bar, so that both fit in half a screen. Hovering shows the whole name."""
 
 WRAP = 44
-"""The maximum length of a line of a title. A notebook may be half as wide as the screen."""
+"""The maximum length of a line in a title. A notebook may be only half as wide as the screen."""
 
 
 def escape_label(text: object) -> str:
@@ -213,7 +213,7 @@ def events_per_day(events: pd.DataFrame, title: str = "Events per day (UTC)") ->
             if name in rows_of
         ]
     )
-    # The legend is anchored to the bottom of the chart. If anchored to the plot, it would cover bars when the window grows.
+    # The legend is anchored to the bottom of the chart. Anchored to the plot, it would cover bars when the window grows.
     figure.update_layout(
         barmode="stack",
         height=360,

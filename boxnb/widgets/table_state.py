@@ -1,6 +1,6 @@
 """The state of a table's rows in the kernel; `table_state.js` is the state of one view in the browser.
 
-It says how one DataFrame is sorted, filtered and searched, and which rows are chosen. It can be tested without a widget.
+It says how one DataFrame is sorted, filtered and searched, and which rows are chosen. This module can be tested without a widget.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ BYTES = re.compile(r"^(size|bytes|hidden_bytes|wasted|largest|space_\w+|max_uplo
 
 _COMPARE = re.compile(r"^(>=|<=|>|<|=)\s*(.+)$")
 _COMPARABLE = ("number", "bytes", "time")
-"""Kinds of columns that a filter such as ``> 5`` compares."""
+"""The kinds of columns for which a filter can be a comparison, such as ``> 5``."""
 
 CELL = 300
 """The maximum number of characters that are sent to the browser for each cell."""
