@@ -1,8 +1,13 @@
-"""The command line: run a notebook unattended, or print the text that makes a scheduler run it.
+"""The command line: run a notebook unattended, or print what a scheduler needs to run it.
 
-Exit codes: 0 the notebook ran, with or without warnings; 1 it failed; 2 the command line is not valid; 4 the notebook ran,
-but a report could not be delivered; 75 a run with the same name is already in progress; 129, 130 and 143 the run was stopped
-from outside, by SIGHUP, Ctrl-C or SIGTERM.
+The exit codes are::
+
+    0               The notebook ran, with or without warnings.
+    1               The notebook failed.
+    2               The command line is not valid.
+    4               The notebook ran, but a report could not be delivered.
+    75              A run of the same name is already in progress.
+    129, 130, 143   SIGHUP, Ctrl-C or SIGTERM stopped the run.
 """
 
 from __future__ import annotations
@@ -27,12 +32,12 @@ FAILED, USAGE, UNDELIVERED, REFUSED = 1, 2, 4, 75
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
+    """Return the command-line parser."""
     top = argparse.ArgumentParser(prog="python -m boxnb", description="Run notebooks unattended.")
     verbs = top.add_subparsers(dest="verb", required=True)
-    run_parser = verbs.add_parser("run", help="execute a notebook, save it as HTML, and report how it ended")
+    run_parser = verbs.add_parser("run", help="execute a notebook, save it as HTML, and report the outcome")
     schedule_parser = verbs.add_parser(
-        "schedule", help="print the text that makes cron, launchd, systemd or Windows run a notebook"
+        "schedule", help="print what cron, launchd, systemd or Windows needs to run a notebook"
     )
     for verb in (run_parser, schedule_parser):
         verb.add_argument("notebook", type=Path)
@@ -46,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
         "--no-mail", action="store_true", help="do not send mail, even if the profile names recipients"
     )
     run_parser.add_argument(
-        "--folder", type=Path, help="the folder for the log and the page (default: next to the profiles)"
+        "--folder", type=Path, help="the folder for the log and the HTML page (default: next to the profiles)"
     )
     run_parser.add_argument("--keep", type=int, default=30, help="how many logs to keep (default: 30)")
     schedule_parser.add_argument("--for", dest="scheduler", choices=schedule.SCHEDULERS, default="cron")
@@ -56,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse and execute the command line. Return the exit code."""
+    """Run the command line and return the exit code."""
     options = parser().parse_args(arguments)
     try:
         _check_folder(store.home(), "BOXNB_HOME")
@@ -85,12 +90,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _check_folder(path: Path | None, setting: str) -> None:
     if path is not None and path.exists() and not path.is_dir():
         raise UsageError(
-            f"{setting} must be a folder, but {encoding.as_text(path)} is a file. Name a folder."
+            f"{setting} must be a folder, but {encoding.as_text(path)} is a file. Set it to a folder."
         )
 
 
 def _print(text: str) -> int:
-    """Print the text and return the exit code. The reader of a pipe may stop early, as ``head`` does."""
+    """Print the text and return the exit code. The program that reads from a pipe may stop early, as ``head`` does."""
     try:
         sys.stdout.write(encoding.printable(text, sys.stdout))
         sys.stdout.flush()
@@ -104,7 +109,7 @@ def _print(text: str) -> int:
 
 
 def default_name(options: argparse.Namespace) -> str:
-    """Return the default name of a run: notebook and profile."""
+    """Return the default name of a run, which consists of the names of the notebook and the profile."""
     name = re.sub(r"[^\w .()+-]", "-", f"{encoding.decoded(options.notebook.stem)}-{options.profile}").strip(
         " .()+-"
     )
@@ -117,7 +122,7 @@ def parse_parameters(pairs: Sequence[str]) -> dict[str, str]:
     Raises
     ------
     UsageError
-        A string has another form, or seems to contain a secret, which the executed notebook would show to everyone.
+        A string does not have that form, or seems to contain a secret. The executed notebook would show it to everyone.
     """
     parameters: dict[str, str] = {}
     for pair in pairs:
@@ -136,7 +141,7 @@ def parse_parameters(pairs: Sequence[str]) -> dict[str, str]:
 
 
 def run_command(options: argparse.Namespace, parameters: dict[str, str]) -> list[str]:
-    """Return the command that runs the notebook with these options from any folder."""
+    """Return the command that runs the notebook with these options. It works in any folder."""
     command = [
         sys.executable,
         "-m",
@@ -177,7 +182,7 @@ def run(options: argparse.Namespace, notebook: dict[str, Any], parameters: dict[
         return int(stop.code or 0) if isinstance(stop.code, int) else FAILED
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
-    except Exception:  # noqa: BLE001  the run explains every error
+    except Exception:  # noqa: BLE001  the run reports every error
         sys.stderr.write(f"{this_run.problem}\n")
         return FAILED
     return UNDELIVERED if this_run.undelivered else 0

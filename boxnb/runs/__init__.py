@@ -1,12 +1,12 @@
 """Unattended runs of scripts and notebooks: log, outcome, report, mail, schedule.
 
-Imports `widgets` and earlier; `cli` and `labs` may import it.
+This layer imports `widgets` and the layers before it. `cli` and `labs` can import it.
 
-`one_run` is the run: it decides how it ended, writes its report, and sends a smaller mail if the server refuses the size.
-`recorder` writes its log, with every line redacted; `lock` allows one run of a name at a time; `attachments` writes its
-files; `report` and `mail` say how it ended, and which files are too large to send; `run_history` lists all runs.
-`execution` executes a notebook as a run; `schedule` writes what a scheduler needs to start one. `boxnb.cli` turns the
-outcome into an exit code.
+`one_run` controls a run: it determines the outcome, delivers the run report, and sends a smaller email if the mail server
+refuses the size. `recorder` writes the log and redacts every line. `lock` allows one run of a name at a time.
+`attachments` writes the attached files. `report` composes the run report; `mail` sends it, and names the files that are too
+large to attach. `run_history` lists all runs. `execution` executes a notebook as a run. `schedule` writes what a scheduler
+needs to start a run. `boxnb.cli` turns the outcome into an exit code.
 
 ::
 

@@ -1,4 +1,4 @@
-"""Write what a run attaches: tables, figures, text and files. The file extension decides the format."""
+"""Write the attachments of a run: tables, figures, text and files. The file extension determines the format."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .. import export, redaction
 from ..errors import ExportError
 
 _UNUSABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-"""Control characters and line breaks. Non-ASCII spaces and the joiners in emoji are allowed in a name."""
+"""Control characters and line breaks. A name can contain the spaces of other scripts and the joiners in emoji."""
 
 
 def check_name(name: str) -> str:
@@ -22,7 +22,7 @@ def check_name(name: str) -> str:
     Raises
     ------
     ExportError
-        The name leads to another folder, or contains a character that a file name cannot have.
+        The name contains a path, or a character that is not allowed in a file name.
     """
     if not name or name in (".", "..") or name != Path(name).name or "\\" in name or _UNUSABLE.search(name):
         raise ExportError(f"{name!r} is not a plain file name. Use a name such as 'open-links.csv'.")
@@ -30,12 +30,12 @@ def check_name(name: str) -> str:
 
 
 def write(content: Any, file: Path) -> None:
-    """Write a DataFrame, a figure, text, bytes or a copy of a file. Secrets that this process knows are redacted in text.
+    """Write a DataFrame, a figure, text, bytes or a copy of a file. In text, redact the secrets that this process knows.
 
     Raises
     ------
     ExportError
-        The content does not fit the file extension, or cannot be written. No partial file remains.
+        The content cannot be saved with this file extension, or cannot be written. No partial file remains.
     """
     with export.replacing(file, f"{file.suffix or 'a file'}") as draft:
         _write(content, draft, file)
@@ -48,7 +48,7 @@ def _write(content: Any, draft: Path, file: Path) -> None:
     elif isinstance(content, bytes | bytearray):
         draft.write_bytes(content)
     elif isinstance(content, pd.DataFrame | pd.Series) and extension == ".csv":
-        # As boxnb.export writes it: no cell runs as a formula, and the byte order mark tells Excel that it is UTF-8.
+        # As in boxnb.export, no cell runs as a formula, and the byte order mark tells Excel that the file is UTF-8.
         text = redaction.redact_known(export.csv_text(content))
         draft.write_bytes(text.encode("utf-8-sig", "backslashreplace"))
     elif isinstance(content, pd.DataFrame | pd.Series) and extension == ".html":
@@ -62,7 +62,7 @@ def _write(content: Any, draft: Path, file: Path) -> None:
     elif hasattr(content, "to_image") and extension in (".png", ".svg", ".pdf"):
         draft.write_bytes(_picture(content, extension[1:]))
     elif hasattr(content, "write_html") and extension == ".html":
-        content.write_html(draft, include_plotlyjs=True)  # with plotly inside, so that it opens offline
+        content.write_html(draft, include_plotlyjs=True)  # includes plotly.js, so the page works offline
     else:
         raise ExportError(
             f"A {type(content).__name__} cannot be written as {file.name!r}. Write tables as .csv or .html, figures as "
@@ -80,19 +80,21 @@ def _picture(figure: Any, image_format: str) -> bytes:
     Raises
     ------
     ExportError
-        The package kaleido or a browser is missing.
+        The package kaleido is not installed, or there is no browser.
     """
     try:
         import kaleido
         from kaleido.errors import ChromeNotFoundError
     except ImportError:
         raise ExportError(
-            "A picture of a chart needs one more package: pip install 'boxnb[automate]'. Or attach the chart as '.html'."
+            "Saving a chart as a picture needs one more package: pip install 'boxnb[automate]'. "
+            "Or attach the chart as '.html'."
         ) from None
     try:
         # Without MathJax, which would be loaded from the network.
         return bytes(kaleido.calc_fig_sync(figure, opts={"format": image_format}, kopts={"mathjax": False}))
     except ChromeNotFoundError:
         raise ExportError(
-            "A picture of a chart needs Chrome or Chromium, which this computer does not have. Attach the chart as '.html'."
+            "Saving a chart as a picture needs Chrome or Chromium, which this computer does not have. "
+            "Attach the chart as '.html' instead."
         ) from None

@@ -1,4 +1,4 @@
-"""Execute a notebook as one run: attach its page and files, log what it printed, and redact every saved secret."""
+"""Execute a notebook as one run: attach the executed page and the notebook's files, log its output, and redact secrets."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from .notebooks import UsageError, join_lines, read, tag_parameters
 from .one_run import FOLDER, ROWS, Run
 from .recorder import loggable
 
-# Settings of nbconvert for a page that loads nothing from the network.
+# nbconvert settings for a page that loads nothing from the network.
 OFFLINE = dict.fromkeys(
     ("require_js_url", "jquery_url", "mathjax_url", "mermaid_js_url", "widget_renderer_url"), ""
 )
 
 
 class NotebookFailedError(BoxNotebookError):
-    """A cell failed, or the notebook could not be executed. The message says which error ended it."""
+    """A cell failed, or the notebook could not be executed. The message says which error occurred."""
 
 
 def execute(
     this_run: Run, path: Path, notebook: dict[str, Any], profile: str, parameters: dict[str, str]
 ) -> None:
-    """Execute a notebook with papermill, attach the executed page to the run, and log what the cells printed.
+    """Execute a notebook with papermill, attach it to the run as an HTML page, and log what the cells printed.
 
     Parameters
     ----------
@@ -39,11 +39,11 @@ def execute(
     path : Path
         The path of the notebook. Its cells run in the folder that contains it.
     notebook : dict
-        Its content; see :func:`boxnb.runs.notebooks.read`.
+        The notebook's content; see :func:`boxnb.runs.notebooks.read`.
     profile : str
         The value of ``PROFILE`` in the notebook.
     parameters : dict
-        The values of other parameters.
+        The values of the other parameters, by name.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def execute(
 
 
 def _attach_files(this_run: Run, folder: Path) -> None:
-    """Attach the files that the notebook attached, and count the rows of its tables."""
+    """Attach the notebook's attachments to the run, and add the number of rows in its tables to the run's total."""
     for file in sorted(folder.iterdir()):
         if file.name == ROWS:
             counts = file.read_text(encoding="utf-8", errors="replace").split()
@@ -90,13 +90,13 @@ def _attach_files(this_run: Run, folder: Path) -> None:
             continue
         try:
             this_run.attach(file, file.name)
-        # The error of the notebook and the other files matter more than this file.
+        # An error in one file must not hide the notebook's error or keep other files from being attached.
         except (OSError, BoxNotebookError) as error:
             this_run.warn(f"{encoding.as_text(file.name)} was not attached: {error}")
 
 
 def _read_executed(path: Path) -> dict[str, Any] | None:
-    """Return the executed notebook; ``None`` if it is missing or was cut off by a full disk."""
+    """Return the executed notebook; ``None`` if the file is missing or a full disk truncated it."""
     try:
         return join_lines(read(path))
     except UsageError:
@@ -127,7 +127,7 @@ def _attach_page(this_run: Run, executed: dict[str, Any], path: Path) -> None:
     import nbformat
     from nbconvert import HTMLExporter
 
-    reads: Any = nbformat.reads  # nbformat and nbconvert have no types
+    reads: Any = nbformat.reads  # nbformat and nbconvert do not have type annotations
     exporter: Any = HTMLExporter
     node = reads(json.dumps(executed), as_version=4)
     page, _ = exporter(**OFFLINE).from_notebook_node(node, resources={"metadata": {"name": path.stem}})
@@ -150,7 +150,7 @@ def _log_outputs(this_run: Run, executed: dict[str, Any]) -> None:
 
 
 def _cell_error(executed: dict[str, Any] | None) -> str:
-    """Return the error of the cell that failed. Cells are numbered without those that were added for the run."""
+    """Return the error of the cell that failed. Its number does not count the cells that were added for the run."""
     cells = [
         cell
         for cell in (executed or {}).get("cells", [])
@@ -165,7 +165,7 @@ def _cell_error(executed: dict[str, Any] | None) -> str:
 
 
 def saved_secrets() -> set[str]:
-    """Return the secrets of all profiles. Once they are loaded, they are also redacted."""
+    """Return the secrets of all profiles. Loading them also makes sure that they are redacted from now on."""
     values: set[str] = set()
     for name in store.names():
         try:

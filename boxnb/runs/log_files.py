@@ -1,4 +1,4 @@
-"""The files of a run: create its log and the folder for its attachments, and remove those of older runs."""
+"""Create the log of a run and the folder for its attachments, and remove those of older runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..store.files import DEVICES
 from . import lock
 
 LONGEST_NAME = 200
-"""The longest name of a run, in bytes. With the time and process it becomes a file name, which may have 255 bytes."""
+"""The maximum length of a run's name, in bytes. A log's file name adds the time and process, and can be 255 bytes long."""
 
 
 def check_run_name(name: str) -> str:
@@ -26,7 +26,7 @@ def check_run_name(name: str) -> str:
     Raises
     ------
     ValueError
-        No file could have that name.
+        The name cannot be part of a file name, or could be mistaken for the name of a log.
     """
     if not re.fullmatch(r"\w[\w .()+-]{0,79}", name) or name.endswith((" ", ".")):
         raise ValueError(
@@ -36,11 +36,12 @@ def check_run_name(name: str) -> str:
         raise ValueError(f"{name!r} is too long for a file name. Use a shorter name.")
     if name.split(".")[0].strip().lower() in DEVICES:
         raise ValueError(
-            f"{name!r} is the name of a device on Windows, where its log could not be saved. Use another name."
+            f"{name!r} is a device name on Windows, where a log with this name cannot be saved. Use another name."
         )
     if re.search(r"-\d{8}-\d{6}-\d+$", name):
         raise ValueError(
-            f"{name!r} ends like the name of a log, so another run could mistake this log for its own. Use another name."
+            f"{name!r} ends like the name of a log, so another run could mistake this run's log for its own. "
+            "Use another name."
         )
     return name
 
@@ -71,9 +72,9 @@ class Logs:
         OSError
             The folder or the file cannot be written.
         """
-        # Only a new folder becomes private: an existing one may be shared on purpose.
+        # Only a new folder is made private, because an existing one may be shared on purpose.
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # The single log belongs to the run in progress, not to one that is about to be refused.
+        # If a run of this name is in progress, the single log belongs to that run, and this run is about to be refused.
         if self.keep == 1 and not lock.is_running(self.name):
             file, mode = self.folder / f"{self.name}.log", os.O_TRUNC
         else:
@@ -104,10 +105,10 @@ class Logs:
         return f"{self.name}-{self.stamp}-{os.getpid()}"
 
     def remove_old(self) -> None:
-        """Remove all but the last logs of this run, and their attachments.
+        """Keep the latest logs and attachment folders of runs with this name, and remove the older ones.
 
-        Files of other runs and other users stay, and links are not followed, because other users may write to the
-        folder too.
+        The files of other runs and other users stay. Links are not followed, because other users may also be able to
+        write to the folder.
         """
         pattern = re.compile(re.escape(self.name) + r"-\d{8}-\d{6}-\d+")
         logs = self._oldest_first(
@@ -116,7 +117,8 @@ class Logs:
             if file.suffix == ".log" and pattern.fullmatch(file.stem)
         )
         for file in logs[: -self.keep]:
-            with contextlib.suppress(OSError):  # open in another program on Windows: the next run removes it
+            # On Windows, another program may have the file open. The next run then removes it.
+            with contextlib.suppress(OSError):
                 file.unlink()
         attachments = self.folder / "attached"
         if attachments.is_symlink():
@@ -130,14 +132,14 @@ class Logs:
             for file in self._own_entries(folder):
                 with contextlib.suppress(OSError):
                     file.unlink()
-            with contextlib.suppress(OSError):  # something else is in the folder
+            with contextlib.suppress(OSError):  # the folder contains something else
                 folder.rmdir()
 
     def _oldest_first(self, paths: Iterable[Path]) -> list[Path]:
-        """Return paths sorted by modification time, with this run's own last.
+        """Return the paths sorted by modification time, with those of this run last.
 
-        Names cannot decide, because they are in local time, in which one hour of each autumn occurs twice. They decide
-        only between equal modification times, as after a copy.
+        Names cannot determine the order, because they contain local times, and one hour occurs twice every autumn. They
+        decide only between equal modification times, for example after the files were copied.
         """
         sort_keys: list[tuple[bool, int, Path]] = []
         for path in paths:
@@ -147,7 +149,7 @@ class Logs:
         return [path for _, _, path in sorted(sort_keys)]
 
     def _own_entries(self, folder: Path, *, folders: bool = False) -> list[Path]:
-        """Return the regular files, or the folders, that this user owns in a folder. Links are left out."""
+        """Return the regular files, or the folders, that this user owns in a folder. Symbolic links are left out."""
         paths: list[Path] = []
         with contextlib.suppress(OSError), os.scandir(folder) as entries:
             for entry in entries:

@@ -1,4 +1,4 @@
-"""Mail a run report over an encrypted connection. Every failure becomes one :class:`MailError` with a clear message."""
+"""Mail a run report over an encrypted connection. Every failure becomes a :class:`MailError` with a clear message."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from ..store.mail_settings import PORTS, MailSettings, check_address, is_loopbac
 from ..transport.network_trouble import tls_trouble
 
 LARGEST = 20_000_000
-"""Bytes of attachments in one email. Many servers refuse mail over 25 MB, and base64 adds a third."""
+"""The maximum total size of the attachments, in bytes. Many servers refuse an email over 25 MB; base64 adds a third."""
 
 LEAST = 100_000
-"""Bytes of attachments in the second attempt, after the server refused the size: usually enough for the log."""
+"""The same maximum for the second attempt, after the server refused the size. It is usually enough for the log."""
 
 ATTEMPTS = 3
 WAIT = 1.0
@@ -55,24 +55,24 @@ def save_mail(
     timeout: float = 30.0,
 ) -> MailSettings:
     """
-    Save in a profile how its runs send mail. The password is saved with the profile's other secrets.
+    Save the mail settings that a profile's runs use. The password is saved with the profile's other secrets.
 
     Parameters
     ----------
     profile : str
-        Created if it does not exist: sending mail does not need a sign-in to Box.
+        It is created if it does not exist, because sending mail does not need a sign-in to Box.
     host, port, security
         The mail server. The default port depends on the security: ``"starttls"`` (587), ``"ssl"`` (465) or ``"none"``
         (25, this computer only).
     sender, to
-        Addresses without display names.
+        Email addresses without display names.
     username, password
-        With a user name but no password, boxnb asks for the password without showing it. Never write a password in a
-        notebook.
+        If you pass a user name but no password, boxnb asks for the password and does not show what you type. Never write
+        a password in a notebook.
     verify : bool or str
-        The path of a CA bundle, for a server whose certificate your company issued.
+        The path of a CA bundle, if your company issued the server's certificate.
     timeout : float
-        Seconds.
+        How many seconds to wait for the mail server.
 
     Raises
     ------
@@ -84,8 +84,8 @@ def save_mail(
         password = getpass.getpass(f"Password of {username} at {host}: ")
     if not (username + Secret(password or "").reveal()).isascii():
         raise ValueError(
-            "Python can send a mail server only ASCII user names and passwords. Set an ASCII password, or an app password, "
-            "at the mail server."
+            "Python can send only ASCII user names and passwords to a mail server. "
+            "Set an ASCII password or an app password on the mail server."
         )
     settings = MailSettings(
         host=host,
@@ -142,7 +142,7 @@ def compose(
     files: Sequence[Path] = (),
     largest: int = LARGEST,
 ) -> EmailMessage:
-    """Return the email, redacted. Files beyond ``largest`` bytes in total are named instead of attached.
+    """Return the redacted email. Files that would exceed ``largest`` bytes in total are named in its text, but not attached.
 
     Raises
     ------
@@ -162,12 +162,12 @@ def compose(
         try:
             size = file.stat().st_size
             if size > remaining:
-                text += f"\nNot attached, too large for an email ({size:,} bytes): {file}\n"
+                text += f"\nNot attached because it is too large for an email ({size:,} bytes): {file}\n"
                 continue
             attachments.append((file, _content(file)))
             remaining -= size
         except OSError as error:
-            text += f"\nNot attached, could not be read ({error.strerror}): {file}\n"
+            text += f"\nNot attached because it could not be read ({error.strerror}): {file}\n"
     message.set_content(redaction.redact(text))
     message.add_alternative(redaction.redact_page(html), subtype="html")
     for file, content in attachments:
@@ -192,7 +192,7 @@ def send(settings: MailSettings, message: EmailMessage) -> None:
     Raises
     ------
     MailError
-        The email was not sent. The message says why, and never contains the password.
+        The email was not sent, or the server refused a recipient. The message says why, and never contains the password.
     """
     try:
         _send(settings, message)
@@ -205,7 +205,7 @@ def _send(settings: MailSettings, message: EmailMessage) -> None:
     try:
         with _connect(settings) as server:
             refused = server.send_message(message)
-    except OSError as error:  # smtplib's exceptions are OSErrors too
+    except OSError as error:  # smtplib's exceptions are also OSErrors
         raise _mail_error(error, settings) from None
     if refused:
         raise MailError(
@@ -218,7 +218,7 @@ def _address(settings: MailSettings) -> str:
 
 
 def _mail_error(error: OSError, settings: MailSettings) -> MailError:
-    """Return the exception for an email that was not sent: what the server replied, or why there is no connection."""
+    """Return the exception for an email that was not sent. It contains the server's reply, or why the connection failed."""
     server = f"The mail server {_address(settings)}"
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return MailError(f"{server} refused {_refusals(error.recipients)}. Check the addresses.")
@@ -226,10 +226,13 @@ def _mail_error(error: OSError, settings: MailSettings) -> MailError:
         return _refused_with_a_code(error, server, settings.sender)
     if isinstance(error, smtplib.SMTPNotSupportedError):
         if "SMTPUTF8" in str(error):
-            return MailError(f"{server} accepts only ASCII addresses. Use an ASCII address instead.")
+            return MailError(
+                f"{server} accepts only ASCII addresses. Use an address with only ASCII characters."
+            )
         feature = "encryption (STARTTLS)" if "STARTTLS" in str(error) else "sign-in (AUTH)"
         return MailError(
-            f"{server} does not offer {feature} on this port, so nothing was sent. Check the port and the security."
+            f"{server} does not offer {feature} on this port, so nothing was sent. "
+            "Check port= and security= in boxnb.runs.save_mail."
         )
     if isinstance(error, smtplib.SMTPException):
         return _connection_ended(error, server, settings.timeout)
@@ -246,7 +249,7 @@ def _mail_error(error: OSError, settings: MailSettings) -> MailError:
 
 
 def _refused_with_a_code(error: smtplib.SMTPResponseException, server: str, sender: str) -> MailError:
-    """Return the exception for a reply with a code of 400 or more (RFC 5321 4.2.1: 4xx may pass, 5xx does not)."""
+    """Return the exception for a reply code of 400 or more. 4xx is temporary, 5xx is permanent (RFC 5321 4.2.1)."""
     reply = f"{error.smtp_code} {_one_line(error.smtp_error)}"
     if isinstance(error, smtplib.SMTPAuthenticationError):
         if error.smtp_code < 500:
@@ -259,7 +262,7 @@ def _refused_with_a_code(error: smtplib.SMTPResponseException, server: str, send
         )
     if isinstance(error, smtplib.SMTPSenderRefused | smtplib.SMTPDataError) and error.smtp_code in TOO_LARGE:
         return MailTooLargeError(
-            f"{server} does not accept mail of that size. Attach less, or save the report as a file."
+            f"{server} does not accept an email of this size. Attach less, or save the report as a file."
         )
     if isinstance(error, smtplib.SMTPDataError):
         return MailError(f"{server} did not accept the email ({reply}). Ask the server's administrator why.")
@@ -269,11 +272,11 @@ def _refused_with_a_code(error: smtplib.SMTPResponseException, server: str, send
 
 
 def _connection_ended(error: smtplib.SMTPException, server: str, timeout: float) -> MailError:
-    """Return the exception for a server that stopped in the middle of the conversation."""
+    """Return the exception for a server that stopped responding in the middle of the conversation."""
     if isinstance(error.__context__, TimeoutError):  # smtplib raises its own error for a timeout here
         return MailError(
-            f"{server} stopped responding for {timeout:g} s. It may have sent the email: "
-            "ask a recipient before you send it again."
+            f"{server} stopped responding for {timeout:g} s. It may have sent the email, "
+            "so ask a recipient before you send it again."
         )
     if "authentication method" in str(error):
         return MailError(
@@ -288,13 +291,13 @@ def _encryption_problem(error: ssl.SSLError, address: str) -> str:
     if "WRONG_VERSION_NUMBER" in str(error):
         return (
             f"The mail server {address} does not expect encryption from the start on this port. "
-            "Use security='starttls' (port 587), or 'ssl' with its own port (465)."
+            "Use security='starttls' (port 587) or security='ssl' (port 465)."
         )
     return tls_trouble(error, f"the mail server {address}", setting="verify= in boxnb.runs.save_mail")
 
 
 def _connect(settings: MailSettings) -> smtplib.SMTP:
-    """Connect to the mail server and sign in. A failed connection is retried, because nothing was sent yet."""
+    """Connect to the mail server and sign in. A failed connection is retried, because nothing has been sent."""
     attempt = 0
     while True:
         attempt += 1
@@ -318,7 +321,7 @@ def _sign_in(settings: MailSettings) -> smtplib.SMTP:
         if isinstance(error, ssl.SSLError):
             raise
         raise MailError(
-            f"Cannot read the certificate file {settings.verify} ({error.strerror}), so nothing was sent. "
+            f"Cannot read the CA bundle {settings.verify} ({error.strerror}), so nothing was sent. "
             "Save its path again with boxnb.runs.save_mail."
         ) from None
     if settings.verify is False and is_loopback(settings.host):

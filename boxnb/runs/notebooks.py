@@ -72,7 +72,7 @@ def _assigned_names(source: str) -> set[str]:
     """Return the names that a cell assigns at its top level."""
     try:
         body = ast.parse(source).body
-    # The cell has an IPython magic, or is nested too deeply.
+    # The cell contains an IPython magic, or is nested too deeply.
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return set()
     return {
@@ -100,7 +100,7 @@ def check_parameters(notebook: dict[str, Any], parameters: dict[str, str], path:
     Raises
     ------
     UsageError
-        The notebook does not have one of them. A misspelt parameter would have no effect.
+        The notebook lacks one of them. Without this check, a misspelt parameter would have no effect.
     """
     cells = _parameter_cells(notebook)
     names = set().union(*(_assigned_names(_code(notebook["cells"][number])) for number in cells), set())
@@ -111,7 +111,7 @@ def check_parameters(notebook: dict[str, Any], parameters: dict[str, str], path:
 
 
 def tag_parameters(notebook: dict[str, Any]) -> dict[str, Any]:
-    """Tag the last cell that sets a parameter, after which papermill inserts the values. Return the notebook."""
+    """Tag the last cell that sets a parameter, and return the notebook. papermill inserts the values after that cell."""
     cells = _parameter_cells(notebook)
     # papermill needs the language, which some editors do not save.
     notebook.setdefault("metadata", {}).setdefault("language_info", {"name": "python"})
@@ -123,9 +123,10 @@ def tag_parameters(notebook: dict[str, Any]) -> dict[str, Any]:
 
 
 def join_lines(executed: dict[str, Any]) -> dict[str, Any]:
-    """Join printed lines that the kernel sent in several outputs, because it sends what was printed five times a second.
+    """Join printed lines that the kernel split between outputs, and return the notebook.
 
-    A split line would become two lines of the log, and a split secret would not be recognized. Return the notebook.
+    The kernel sends printed text five times a second, and can split a line each time. A split line would become two lines
+    in the log, and a split secret would not be recognized.
     """
     for cell in executed["cells"]:
         latest: dict[str, dict[str, Any]] = {}

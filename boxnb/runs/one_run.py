@@ -6,8 +6,8 @@
         links = boxnb.connect("acme").shared_links()
         run.attach(links, "links.csv")
 
-The block may contain any code, not only calls to Box: boxnb counts the calls and redacts the secrets of every library that
-uses :mod:`logging`.
+The block can contain any code, not only calls to Box. boxnb counts the HTTP calls of every library built on urllib3, and
+redacts secrets in the messages of every library that uses :mod:`logging`.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ from .recorder import OURS, Recorder, recording
 
 Sink = str | os.PathLike[str] | Callable[["Run"], object]
 FOLDER = "BOXNB_RUN_FOLDER"
-"""The environment variable with the folder for attachments of a notebook that ``python -m boxnb run`` executes."""
+"""The environment variable that names the folder for attachments while ``python -m boxnb run`` executes a notebook."""
 
 ROWS = ".rows"
-"""A file in that folder with the number of rows of each table, which the run adds up."""
+"""A file in that folder with the number of rows in each attached table. The run adds them up."""
 
 
 class Run:
@@ -56,19 +56,19 @@ class Run:
     problem : str
         What ended the run, and what to do. Empty unless ``outcome`` is ERROR.
     rows : int
-        The rows handled. Attached tables are counted automatically; add any others yourself.
+        How many rows the run handled. The rows of attached tables are counted automatically; add any others yourself.
     calls : int
-        HTTP calls of this process, made by any library built on urllib3.
+        How many HTTP calls this process made through any library built on urllib3.
     warnings : list of str
         Warnings that were issued or logged.
     files : list of Path
         The attached files.
     facts : dict
-        More lines for the run report: ``run.facts["Folders"] = 12``.
+        Additional lines for the run report: ``run.facts["Folders"] = 12``.
     undelivered : list of str
         Reports that could not be delivered, and why.
     log_file : Path or None
-        None if it could not be written.
+        The path of the log. None if the log could not be written.
     log : logging.Logger
         Writes to the run log: ``run.log.info("...")``.
     """
@@ -83,7 +83,7 @@ class Run:
     ) -> None:
         check_run_name(name)
         if keep < 1:
-            raise ValueError(f"keep= is the number of logs to keep, at least 1, not {keep}.")
+            raise ValueError(f"keep= is the number of logs to keep. It must be at least 1, not {keep}.")
         self.name, self.host = name, home_folder.host_name()
         self.id = uuid.uuid4().hex
         self.started = datetime.datetime.now(datetime.UTC)
@@ -91,7 +91,9 @@ class Run:
         self.outcome: Literal["SUCCESS", "WARNING", "ERROR"] = "SUCCESS"
         self.problem = ""
         self.rows = self._more_calls = 0
-        self.lock_descriptor: int | None = None  # of the run lock, for a child process to share
+        self.lock_descriptor: int | None = (
+            None  # the run lock's file descriptor, which a child process shares
+        )
         self.files: list[Path] = []
         self.facts: dict[str, Any] = {}
         self.undelivered: list[str] = []
@@ -111,7 +113,7 @@ class Run:
 
     @property
     def calls(self) -> int:
-        """HTTP calls so far."""
+        """The number of HTTP calls so far."""
         return self._more_calls + (self._recorder.calls if self._recorder else 0)
 
     def add_calls(self, calls: int) -> None:
@@ -120,7 +122,7 @@ class Run:
 
     @property
     def warnings(self) -> list[str]:
-        """Warnings so far."""
+        """The warnings so far."""
         return self._recorder.warnings if self._recorder else []
 
     @property
@@ -129,7 +131,7 @@ class Run:
         return list(self._recorder.lines) if self._recorder else []
 
     def warn(self, text: str) -> None:
-        """Log a warning. The outcome is then WARNING."""
+        """Log a warning. The outcome is then WARNING, unless the run fails."""
         self.log.warning("%s", text)
 
     def attach(self, thing: Any, name: str) -> Path:
@@ -141,7 +143,8 @@ class Run:
         thing : DataFrame, Series, figure, str, bytes or Path
             The rows of a table are added to ``rows``.
         name : str
-            Its extension decides the format: ``.csv``, ``.html`` or ``.png``, or any extension for text and bytes.
+            The file name. Its extension determines the format, such as ``.csv``, ``.html`` or ``.png``. Text and bytes can
+            have any extension.
 
         Returns
         -------
@@ -173,7 +176,7 @@ class Run:
         self._mail: MailSettings | MailError | None = None
         if any(isinstance(sink, str) and "@" in sink for sink in self._to):
             try:
-                # Load the settings this early, so that the password is redacted from now on.
+                # Load the settings now, so that the password is redacted from the start.
                 self._mail = mail.settings_of(self._profile)
             except MailError as error:
                 self._mail = error
@@ -185,7 +188,7 @@ class Run:
             self._finish(error)
             raise
         except (OSError, BoxNotebookError) as error:  # on a full disk the work itself may still succeed
-            self._fail("the lock against a second run", report.explanation(error))
+            self._fail("the run lock", report.explanation(error))
         self._remember(name=self.name, started=self.started.timestamp(), process=store.this_process())
 
     def __exit__(
@@ -198,11 +201,10 @@ class Run:
             error = None  # the script ended itself successfully
         self._finish(error)
         if error is None and self._stop.late is not None:
-            # A termination signal arrived while reports were being sent.
-            raise SystemExit(128 + self._stop.late)
+            raise SystemExit(128 + self._stop.late)  # the signal arrived while reports were being sent
 
     def _finish(self, error: BaseException | None) -> None:
-        """Report how the run ended. A failure in here must not hide the error that ended the run."""
+        """Report how the run ended. A failure here must not hide the error that ended the run."""
         try:
             self._report(error)
         finally:
@@ -248,8 +250,8 @@ class Run:
         return report.explanation(error)
 
     def _deliver(self, sink: Sink) -> None:
-        """Deliver the report to one sink. If that fails, record it and continue with the other sinks."""
-        target = "print" if sink == "print" else str(sink) if isinstance(sink, str) else "a sink"
+        """Deliver the report to one sink. If that fails, note it and continue with the other sinks."""
+        target = "print" if sink == "print" else str(sink) if isinstance(sink, str) else "a function in to="
         try:
             if callable(sink):
                 sink(self)
@@ -263,7 +265,7 @@ class Run:
                 folder.mkdir(parents=True, exist_ok=True)
                 page = folder / encoding.on_disk(f"{self.name}-{self._logs.stamp}.html")
                 content = redaction.redact_page(report.page(self))
-                # Other users may read the page.
+                # Other users are allowed to read the page.
                 descriptor = private_files.open_ours(page, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
                 with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as stream:
                     stream.write(content)
@@ -293,7 +295,7 @@ class Run:
         try:
             run_history.note(id=self.id, **facts)
         except (OSError, BoxNotebookError) as error:
-            self._fail("the history of runs", report.explanation(error))
+            self._fail("the run history", report.explanation(error))
 
     def __repr__(self) -> str:
         lines = "\n".join(f"  {name:<9} {value}" for name, value in report.facts(self))
@@ -304,7 +306,7 @@ class Run:
 
 
 def _screen() -> TextIO:
-    """Return the original standard output. A printed report quotes the log, so the report must not be logged."""
+    """Return the original standard output. A printed report quotes the log, so the report itself must not be logged."""
     screen = sys.stdout
     while hasattr(screen, "screen"):
         screen = screen.screen
@@ -333,21 +335,21 @@ def run(
     keep: int = 30,
 ) -> Run:
     """
-    Return a run for any code: it is logged, timed, counted, and reported however it ends.
+    Return a run for any code. It logs and times the code, counts its calls, and reports the outcome even if the code fails.
 
     Parameters
     ----------
     name : str
-        The name in log files and mail subjects. A second run with the same name at the same time is refused.
+        The name in log file names and email subjects. While a run is in progress, a second run of the same name is refused.
     to : iterable, optional
-        Where the run report goes: ``"print"``, email addresses, a ``Path`` of a folder for HTML pages, or functions that take
-        the finished run. A single string is accepted as well. The log file is always written.
+        Where the run report goes: ``"print"``, email addresses, the ``Path`` of a folder for HTML pages, or functions that
+        take the finished run. You can also pass a single string. The log file is always written.
     profile : str, optional
         The profile whose mail settings are used. By default, the only profile with mail settings.
     folder : path, optional
         The folder for logs. By default, ``runs/NAME`` in the configuration folder.
     keep : int, default 30
-        How many logs to keep. With 1, each run overwrites the same log.
+        How many logs to keep. With 1, each run overwrites the same file.
 
     Returns
     -------
@@ -357,7 +359,7 @@ def run(
     Raises
     ------
     RunRefusedError
-        On entering the block: a run with that name is already in progress. The refusal is reported as well.
+        A run of that name is already in progress. This is raised on entering the block, and the refusal is also reported.
     ValueError
         The name or an address is not valid.
     """
@@ -373,7 +375,7 @@ def run(
 
 def attach(thing: Any, name: str) -> Path:
     """
-    Attach something to the report of the run that executes this notebook. Without a run, only write it to disk.
+    Attach something to the report of the run that is executing this notebook. Without a run, only write it to disk.
 
     Parameters
     ----------
@@ -383,7 +385,7 @@ def attach(thing: Any, name: str) -> Path:
     Returns
     -------
     Path
-        In the folder of the run under ``python -m boxnb run``, otherwise in ``runs/attached`` of the configuration folder.
+        In the run's folder under ``python -m boxnb run``; otherwise in ``runs/attached`` in the configuration folder.
     """
     folder = Path(os.environ[FOLDER]) if FOLDER in os.environ else store.home() / "runs" / "attached"
     private_files.private_folder(folder)

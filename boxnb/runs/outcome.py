@@ -1,4 +1,4 @@
-"""The facts of a run that its run report shows. `one_run` decides them: how it ended, what it did, where its files are."""
+"""The facts about a run that its report shows: how it ended, what it did, and where its files are. `one_run` sets them."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Outcome(Protocol):
 
     @property
     def calls(self) -> int:
-        """HTTP calls so far."""
+        """The number of HTTP calls so far."""
 
     @property
     def warnings(self) -> list[str]:
-        """Warnings so far."""
+        """The warnings so far."""
 
     @property
     def lines(self) -> list[str]:

@@ -1,6 +1,6 @@
-"""Record what happens during a run in its log: messages of any library, warnings, printed lines, HTTP calls.
+"""Write the log of a run: the log messages of any library, warnings, printed lines and HTTP calls.
 
-The program's own log handlers show what they would show without the run.
+The program's own log handlers show the same messages as they would without the run.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ HTTP = "urllib3.connectionpool"
 """The logger that reports each HTTP call, for requests and everything else built on urllib3."""
 
 OURS = {"of_report": True}
-"""Marks log records about the end of a run and its reports, which are not warnings about the work itself."""
+"""Marks log records about the outcome of a run and its reports. They do not count as warnings about the work itself."""
 
 LINES_IN_MEMORY = 20_000
-"""Lines of the log that are available for the run report. The log file has all of them."""
+"""The maximum number of log lines kept in memory for the run report. The log file contains all lines."""
 
 LONGEST = 10_000
-"""The length at which an unfinished line is logged in parts, such as an endless row of dots."""
+"""The maximum length of an unfinished line, such as an endless row of dots. A longer line is logged in parts."""
 
 _REDRAW = re.compile(r"\x1b\[[01]?G|\x1b\[\d*[EF]|\x1b\[[12]K(?=\x1b\[[01]?G)?")
 """Terminal sequences that start to redraw a line: go to column 1, go to another line, erase the line (ECMA-48)."""
 
 _SEQUENCES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\^_=>78]")
-"""All terminal sequences: colours, cursor movements, titles (ECMA-48 5.4; titles are xterm's)."""
+"""All terminal sequences: colours, cursor movements, titles (ECMA-48 5.4; titles are from xterm)."""
 
 
 class RedactingFormatter(logging.Formatter):
-    """Redacts secrets in the whole log entry, including arguments and traceback."""
+    """Formats log records and redacts the secrets in them, including those in the arguments and the traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return one record as text."""
@@ -53,7 +53,7 @@ class Recorder(logging.Handler):
     Parameters
     ----------
     open_log : callable
-        Opens the log file. If it fails, the log exists only in memory.
+        Opens the log file. If that fails, the log exists only in memory.
     """
 
     def __init__(self, open_log: Callable[[], TextIO]) -> None:
@@ -73,11 +73,11 @@ class Recorder(logging.Handler):
         """Write one record."""
         if record.name == HTTP and record.levelno == logging.DEBUG:
             if not str(record.msg).startswith('%s://%s:%s "'):
-                return  # such as a new connection
+                return  # not a call, but for example a new connection
             self.calls += 1
         try:
             text = self.format(record)
-        except Exception as error:  # noqa: BLE001  as in logging, a wrong log call must not end the work
+        except Exception as error:  # noqa: BLE001  as in logging itself, a wrong log call must not end the program
             text = _fallback_line(record, error)
         if record.levelno >= logging.WARNING and not hasattr(record, "of_report"):
             self.warnings.append(
@@ -94,14 +94,14 @@ class Recorder(logging.Handler):
         try:
             self._file.write(text)
             self._file.flush()
-        except OSError as error:  # the disk is full: what follows stays in memory
+        except OSError as error:  # the disk is full, so later lines are kept only in memory
             self.file_error = error
             file, self._file = self._file, None
             with suppress(OSError):  # close() tries to write once more
                 file.close()
 
     def close(self) -> None:
-        """Flush the log to the disk."""
+        """Flush the log to disk and close it."""
         file, self._file = self._file, None
         if file is not None:
             try:
@@ -118,14 +118,14 @@ def _fallback_line(record: logging.LogRecord, error: Exception) -> str:
     for part in (record.msg, error):
         try:
             descriptions.append(repr(part) if part is record.msg else str(part))
-        except Exception:  # noqa: BLE001  a class of the program may raise anything
+        except Exception:  # noqa: BLE001  the program's classes may raise anything
             descriptions.append(f"an object of type {type(part).__name__}")
     message, reason = descriptions
     return redaction.redact(f"{record.levelname} {record.name}: {message} ({type(error).__name__}: {reason})")
 
 
 class Tee(io.TextIOBase):
-    """Standard output that also goes to the log, line by line."""
+    """A standard output that also writes each line to the log."""
 
     def __init__(self, screen: TextIO, log: logging.Logger) -> None:
         self.screen, self._log = screen, log
@@ -137,7 +137,7 @@ class Tee(io.TextIOBase):
     def __getattr__(self, name: str) -> Any:
         return getattr(self.screen, name)
 
-    # io.TextIOBase defines these, so __getattr__ is not called. Programs use them to decide which characters to print.
+    # io.TextIOBase defines these, so __getattr__ is not called for them. Programs check them to decide what they can print.
     @property
     def encoding(self) -> str:  # type: ignore[override]
         """The encoding of the screen."""
@@ -170,7 +170,7 @@ class Tee(io.TextIOBase):
         self.screen.flush()
 
     def write(self, text: str) -> int:
-        """Print the text, and log each line once it is complete. Of a progress bar, only the last state is logged."""
+        """Print the text, and log each line once it is complete. Only the last state of a progress bar is logged."""
         self.screen.write(text)
         with self._lock:
             first, *lines = text.split("\n")
@@ -197,7 +197,7 @@ class Tee(io.TextIOBase):
         return line
 
     def _take_start(self) -> str:
-        """Take the start of a line that is too long. It ends at a space, so that no secret is split."""
+        """Take the start of a line that is too long. Cut the line at a space, so that no secret is split."""
         line = self._take_line()
         end = line.rfind(" ", len(line) - LONGEST // 2) + 1 or len(line)
         self._append(line[end:])
@@ -208,21 +208,21 @@ class Tee(io.TextIOBase):
             self._log.info("%s", text)
 
     def log_rest(self) -> None:
-        """Log the last line if no line break ended it."""
+        """Log the last line if it does not end with a line break."""
         with self._lock:
             line = self._take_line()
         self._log_line(line)
 
 
 def _last_state(line: str) -> str:
-    """Return the visible part of a line that was overwritten. A carriage return at the end has not overwritten it yet."""
+    """Return the part of an overwritten line that is still visible. A final carriage return has not overwritten it yet."""
     line = _REDRAW.sub("\r", line) if "\x1b" in line else line
     end = len(line.rstrip("\r"))
     return line[line.rfind("\r", 0, end) + 1 :]
 
 
 def loggable(line: str) -> str:
-    """Return a printed line for the log: the last state of a progress bar, without colours or other terminal sequences."""
+    """Return a printed line for the log: only the last state of a progress bar, and no colours or other terminal sequences."""
     text = _last_state(line)
     text = _SEQUENCES.sub("", text) if "\x1b" in text else text
     if "\b" in text:

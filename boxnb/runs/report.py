@@ -28,7 +28,7 @@ _DISK = {
 
 
 def explanation(error: BaseException) -> str:
-    """Return what ended a run and what to do, in one or two sentences. They are not redacted yet."""
+    """Return what ended a run and what to do, in one or two sentences. The text is not redacted yet."""
     if isinstance(error, BoxNotebookError):
         return str(error)
     if isinstance(error, KeyboardInterrupt):
@@ -49,12 +49,12 @@ def explanation(error: BaseException) -> str:
 
 
 def subject(run: Outcome) -> str:
-    """Return the subject of an email. The outcome comes first, so that a mailbox can be filtered and skimmed."""
+    """Return the subject of an email. The outcome comes first, so that a reader can filter or skim a mailbox."""
     return f"{run.outcome} {run.name} on {run.host}"
 
 
 def facts(run: Outcome) -> list[tuple[str, str]]:
-    """Return the name and value of each fact in a report."""
+    """Return the name and value of each fact in the report."""
     local_time = run.started.astimezone()
     rows = [
         ("Outcome", run.outcome),
@@ -63,7 +63,7 @@ def facts(run: Outcome) -> list[tuple[str, str]]:
         ("Calls", f"{run.calls:,}"),
         ("Rows", f"{run.rows:,}"),
         ("Warnings", f"{len(run.warnings):,}"),
-        ("Log", str(run.log_file) if run.log_file else "could not be written; its end is below"),
+        ("Log", str(run.log_file) if run.log_file else "could not be written; its last lines are below"),
     ]
     rows += [("Attached", f"{file.name}") for file in run.files]
     return rows + [(name, str(value)) for name, value in run.facts.items()]

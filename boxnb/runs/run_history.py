@@ -1,4 +1,4 @@
-"""The history of all runs of this user: one line in a shared file when a run starts, and one when it ends."""
+"""The history of all runs by this user. Each run adds a line to a shared file when it starts, and another when it ends."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ COLUMNS = {
     "id": "str",
 }
 LATEST = 253_370_764_800
-"""The end of the year 9998, in seconds since the epoch: a time zone may add a day, which must not lead to the year 10000."""
+"""The end of the year 9998, in seconds since the epoch. A time zone can add a day, which must not lead to the year 10000."""
 OUTCOMES = ("SUCCESS", "WARNING", "ERROR", "UNFINISHED")
 _MARKS = {
     "SUCCESS": ("#56b4a5", "circle"),
@@ -45,12 +45,12 @@ _MARKS = {
 
 
 def file() -> Path:
-    """Return the path of the history."""
+    """Return the path of the history file."""
     return store.home() / "runs" / "history.jsonl"
 
 
 def note(**facts: Any) -> None:
-    """Append one line, completely or not at all. Short appends of several processes do not mix.
+    """Append one line to the history. Several processes can append at the same time without mixing their lines.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def note(**facts: Any) -> None:
     try:
         size = os.fstat(descriptor).st_size
         if size and not _ends_with_newline(descriptor, size):
-            line = b"\n" + line  # a full disk cut off the last line: start a new one
+            line = b"\n" + line  # a full disk cut off the last line, so start a new one
         if os.write(descriptor, line) < len(line):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     finally:
@@ -89,9 +89,9 @@ def history(name: str | None = None) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``name``, ``started`` (UTC), ``seconds``, ``outcome`` (a category of SUCCESS, WARNING, ERROR, and UNFINISHED for a
-        run that is in progress or was cut off), ``calls``, ``rows`` and ``warnings`` (``Int64``), ``problem`` (one sentence),
-        ``undelivered`` (reports that could not be sent, and why), ``log_file``, ``process``, ``id``.
+        ``name``, ``started`` (UTC), ``seconds``, ``outcome`` (a category: SUCCESS, WARNING, ERROR, or UNFINISHED if the run
+        is in progress or was killed), ``calls``, ``rows`` and ``warnings`` (``Int64``), ``problem`` (why it failed),
+        ``undelivered`` (reports that could not be delivered, and why), ``log_file``, ``process``, ``id``.
 
     Raises
     ------
@@ -151,7 +151,7 @@ def _fits(column: str, value: Any) -> bool:
 
 def chart(name: str | None = None) -> Chart:
     """
-    Return the history as a chart: when each run started, how long it took, and how it ended (extra ``explore``).
+    Return a chart of when each run started, how long it took, and how it ended. It needs the extra ``explore``.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ def chart(name: str | None = None) -> Chart:
     Returns
     -------
     Chart
-        ``.figure`` is the plotly figure. Where plotly cannot be loaded, the last twenty runs are shown as a plain table.
+        ``.figure`` is the plotly figure. Where plotly cannot be loaded, a plain table shows the last twenty runs.
     """
     require("A chart of runs", "boxnb[explore]", "plotly")
     import plotly.graph_objects as go
@@ -190,7 +190,7 @@ def chart(name: str | None = None) -> Chart:
             name=outcome,
             mode="markers",
             marker={"color": colour, "symbol": symbol, "size": 12},
-            cliponaxis=False,  # a run of 0 s is on the axis
+            cliponaxis=False,  # the marker of a run of 0 s is on the axis
             text=[escape_label(run) for run in rows["name"]],
             customdata=hover_texts,
             hovertemplate="<b>%{text}</b><br>%{x|%Y-%m-%d %H:%M} UTC, %{y:.1f} s<br>%{customdata}",

@@ -1,6 +1,6 @@
-"""Charts of the reports, drawn by plotly, with a plain HTML table of bars for pages without plotly.
+"""Charts of reports, drawn by plotly. Pages without plotly show a plain HTML table instead.
 
-Each function takes a DataFrame and returns a :class:`Chart`. Names are escaped, because plotly reads markup in labels.
+Each function takes a DataFrame and returns a :class:`Chart`. Names are escaped, because plotly interprets markup in labels.
 """
 
 from __future__ import annotations
@@ -32,32 +32,32 @@ require("A chart", "boxnb[explore]", "plotly")
 import plotly.graph_objects as go  # noqa: E402  after the check above
 
 INK = "#7d7d7d"
-"""For text. Readable on white and on black, because a figure does not know whether its notebook is light or dark."""
+"""The text colour, readable on white and on black, because a figure does not know whether its notebook is light or dark."""
 
 BLUE = "#3574dd"
-"""For bars. White numbers are readable on it."""
+"""The colour of bars. White numbers are readable on it."""
 
 RED = "#d9534f"
 TYPE_COLOURS = ["#4c8bf5", "#8fb8f8", "#56b4a5", "#b7a3e3", "#e0a458", "#c9879b"]
-"""For the event types in a stack. Visible on white and on black; none is red, because red marks failures."""
+"""The colours of event types in a stack. All are visible on white and on black; none is red, because red marks failures."""
 
 DEPTHS = [[0.0, "#3a72b5"], [0.65, "#2d66ab"], [1.0, "#08306b"]]
-"""For the areas of a treemap. White names are readable on the palest."""
+"""The colours of areas in a treemap. White names are readable even on the palest one."""
 
 FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 SCALE = [[0.0, "rgba(76,139,245,0.06)"], [1.0, "rgba(76,139,245,1)"]]
 TILES = 1000
-"""The maximum number of tiles in a treemap, so that a browser needs only seconds. Smaller items share one tile per folder."""
+"""The maximum number of tiles in a treemap. A browser draws them in seconds. Smaller items share one tile per folder."""
 
 LABEL = 28
-"""The maximum length of a name next to its bar, which then fits in half a screen. Hovering shows the whole name."""
+"""The maximum length of a name next to its bar, so that both fit in half a screen. Hovering shows the whole name."""
 
 WRAP = 44
-"""The maximum length of a line of a title. A notebook may be half as wide as the screen."""
+"""The maximum length of a line in a title. A notebook may be only half as wide as the screen."""
 
 
 def escape_label(text: object) -> str:
-    """Return a name escaped for plotly, which reads tags in labels. Long names are shortened."""
+    """Return a name escaped for plotly, which interprets tags in labels. Long names are shortened."""
     return html.escape(cut(text, 60), quote=False)
 
 
@@ -67,9 +67,9 @@ class Chart:
     Attributes
     ----------
     figure : plotly.graph_objects.Figure
-        Change or save it, for example with ``chart.figure.write_html("chart.html")``.
+        You can change or save it, for example with ``chart.figure.write_html("chart.html")``.
     data : DataFrame
-        The data that is drawn.
+        The data that the chart shows.
     """
 
     def __init__(self, title: str, figure: go.Figure, data: pd.DataFrame, fallback: str) -> None:
@@ -138,11 +138,11 @@ def _bar_chart(title: str, data: pd.DataFrame, value: str, labels: list[str]) ->
     rows = data.iloc[:30]
     names = [escape_label(name) for name in rows["name"]]
     short_names = [escape_label(cut(name, LABEL)) for name in rows["name"]]
-    # plotly does not draw a bar of less than a pixel, nor its label.
+    # plotly draws neither a bar shorter than a pixel nor its label.
     min_length = float(rows[value].max() or 0) * 0.006 if len(rows) else 0.0
     lengths = [max(float(number), min_length) if number else 0.0 for number in rows[value]]
-    # plotly draws bars from the bottom up, but the largest belongs at the top. Bars are placed by number, because two
-    # names may look the same once cut.
+    # plotly draws bars from the bottom up, but the largest bar belongs at the top. Bars are placed by number, because two
+    # names may look the same after they are cut.
     figure = go.Figure(
         go.Bar(
             x=lengths[::-1],
@@ -152,7 +152,7 @@ def _bar_chart(title: str, data: pd.DataFrame, value: str, labels: list[str]) ->
             text=labels[: len(rows)][::-1],
             textposition="auto",
             constraintext="none",
-            textangle=0,  # otherwise plotly turns numbers on their side in short bars
+            textangle=0,  # otherwise plotly turns the numbers in short bars on their side
             insidetextfont={"color": "#fff"},
             customdata=names[::-1],
             hovertemplate="%{customdata}<br>%{text}<extra></extra>",
@@ -213,13 +213,13 @@ def events_per_day(events: pd.DataFrame, title: str = "Events per day (UTC)") ->
             if name in rows_of
         ]
     )
-    # The legend is anchored to the foot of the chart. Anchored to the plot, it would cover the bars in a growing window.
+    # The legend is anchored to the bottom of the chart. Anchored to the plot, it would cover bars when the window grows.
     figure.update_layout(
         barmode="stack",
         height=360,
         legend={"orientation": "h", "traceorder": "normal", "yref": "container", "y": 0, "yanchor": "bottom"},
     )
-    # Dates take one line, because the legend would cover a year in a second line.
+    # Dates take only one line, because the legend would cover a second line that shows the year.
     figure.update_xaxes(tickformat="%-d %b", showgrid=False)
     figure.update_yaxes(tickformat=",d")
     total = data.groupby("day")["events"].sum()
@@ -279,23 +279,23 @@ def sign_in_heatmap(
 
 def treemap_data(items: pd.DataFrame, tiles: int = TILES, top: str = ALL_CONTENT) -> pd.DataFrame:
     """
-    Return the tiles of a treemap, in which folders and files are areas.
+    Return the tiles of a treemap. Each tile is the area of a folder or a file.
 
     Parameters
     ----------
     items : DataFrame
         From ``reports.content`` or ``box.tree``.
     tiles : int
-        The maximum number of tiles. The smallest items of a folder share one tile, *(smaller)*.
+        The maximum number of tiles. The smallest items in a folder share one tile, which is called *(smaller)*.
     top : str
         The name of the outermost area.
 
     Returns
     -------
     pandas.DataFrame
-        ``id``, ``parent``, ``name``, ``bytes`` (of everything below), ``files``, ``kind`` (``folder``, ``file``, ``rest``).
+        ``id``, ``parent``, ``name``, ``bytes`` and ``files`` (of everything below), ``kind`` (``folder``, ``file``, ``rest``).
     """
-    items = items[["type", "id", "parent_id", "name", "size"]]  # copying all forty columns would take memory
+    items = items[["type", "id", "parent_id", "name", "size"]]  # copying all forty columns would waste memory
     items = items.assign(name=items["name"].fillna(NAMELESS), size=items["size"].fillna(0))
     files = items[items["type"] == "file"]
     folders = items[items["type"] == "folder"]
@@ -332,7 +332,7 @@ def treemap_data(items: pd.DataFrame, tiles: int = TILES, top: str = ALL_CONTENT
 def _depths(parents: dict[str, str]) -> dict[str, int]:
     """Return each folder's depth below the outermost area, whose id is empty.
 
-    Also works for a damaged walk in which a folder is its own ancestor.
+    This also works for a damaged walk in which a folder is its own ancestor.
     """
     depth = {"": 0}
     for start in parents:
@@ -392,7 +392,7 @@ def treemap(
             hovertemplate="%{label}<br>%{text}<extra></extra>",
         )
     )
-    # A label that does not fit its area is hidden, not shrunk until it is unreadable. Hovering shows it.
+    # A label that does not fit into its area is hidden, because shrinking could make it unreadable. Hovering shows it.
     figure.update_layout(height=520, uniformtext={"minsize": 10, "mode": "hide"})
     folders = data[(data["kind"] == "folder") & (data["id"] != "")].nlargest(20, "bytes")
     labels = [bytes_text(size) for size in folders["bytes"]]

@@ -1,10 +1,11 @@
 // A countdown of a code's lifetime. It runs in the browser, so that it ticks while the kernel is busy.
-// It uses performance.now(), which does not depend on the computer's clock. The seconds come from its caller: after the
-// redirect from _code_seconds_left in boxnb/signin/flow.py, and before it from returned() in sign_in_panel_view.js.
+// It uses performance.now(), which does not depend on the computer's clock.
+// The caller passes the number of seconds. Before the redirect, it comes from returned() in
+// sign_in_panel_view.js; after the redirect, from _code_seconds_left in boxnb/signin/flow.py.
 import { CODE_SECONDS } from "./sign_in_panel_state.js";
 
 const TICK = 200; // milliseconds
-const SPOKEN = [30, 10]; // the seconds that a screen reader announces
+const SPOKEN = [30, 10]; // how many seconds are left when a screen reader announces them
 
 // Returns start(seconds, label) and stop(); `el` must be an empty element.
 export function countdown(el, { secondsLeft, onZero }) {

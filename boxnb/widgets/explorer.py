@@ -33,7 +33,7 @@ BY = {"kind of file": "extension", "owner": "owned_by_login", "age": "age", "own
 
 
 class Choice:
-    """What is chosen in tree and chart, and the rows and the code that follow. Can be tested without a widget."""
+    """The choice in the tree and the chart, with the rows and the code that result. Tests can use it without a widget."""
 
     def __init__(self, items: pd.DataFrame, name: str) -> None:
         self.items = items.reset_index(drop=True)
@@ -64,7 +64,7 @@ class Choice:
         return self.items["parent_id"].isin(inside)
 
     def mask(self, *, with_bar: bool = True) -> pd.Series:
-        """Return which rows are in the chosen folder and bar."""
+        """Return which rows are in the chosen folder and, if ``with_bar``, in the chosen bar."""
         passing = pd.Series(True, index=self.items.index)
         item_type, item_id = self.folder
         if item_type == "folder":
@@ -77,7 +77,7 @@ class Choice:
         return passing
 
     def sums(self, column: str) -> pd.DataFrame:
-        """Sum the files of the chosen folder by a column: ``label``, ``bytes`` and ``files``, largest first."""
+        """Return the files in the chosen folder, grouped by a column: ``label``, ``bytes``, ``files``, largest first."""
         files = self.mask(with_bar=False) & self._file
         sums = self.items.loc[files, "size"].groupby(self.labels[column][files]).agg(["sum", "count"])
         table = sums.rename(columns={"sum": "bytes", "count": "files"}).rename_axis("label").reset_index()
@@ -85,12 +85,12 @@ class Choice:
 
     @property
     def summary(self) -> str:
-        """The choice in words."""
+        """A short description of the choice."""
         item_type, item_id = self.folder
         names = self.items.loc[
             (self.items["type"].astype("str") == item_type) & (self.items["id"] == item_id), "name"
         ]
-        folder = f"in {names.iloc[0]}" if len(names) else "in everything"
+        folder = f"in {names.iloc[0]}" if len(names) else "in all content"
         return ", ".join(filter(None, [folder, self.bar[1]]))
 
     @property
@@ -132,14 +132,14 @@ class Choice:
 
 
 class Explorer(ipywidgets.VBox):
-    """A tree, a chart and a table. Choosing a folder or a bar filters the table; ``.selected`` returns its rows.
+    """A tree, a chart and a table. Choosing a folder or a bar filters the table; ``.selected`` returns the chosen rows.
 
     Parameters
     ----------
     items : DataFrame
         From ``reports.content``.
     box : Box, optional
-        Links items to Box's web pages.
+        If given, each item links to its web page in Box.
     """
 
     def __init__(self, items: pd.DataFrame, box: Box | None = None) -> None:
@@ -208,7 +208,7 @@ class Explorer(ipywidgets.VBox):
 
     @property
     def selected(self) -> pd.DataFrame:
-        """The rows chosen in the table. If none is chosen, all rows of the chosen folder and bar."""
+        """The rows chosen in the table. If none is chosen, all rows in the chosen folder and bar."""
         return self.table.selected
 
     @property
@@ -265,7 +265,7 @@ class Explorer(ipywidgets.VBox):
             bars.marker.color = [
                 BLUE if not chosen or label == chosen else "rgba(53,116,221,0.35)" for label in self._labels
             ]
-            # A few bars fill the first slots from the top and are no thicker than many bars.
+            # A few bars start at the top, and are no thicker than many bars would be.
             self.chart.layout.yaxis.range = [len(sums) - 0.5 - max(len(sums), MIN_SLOTS), len(sums) - 0.5]
             self.chart.layout.yaxis.tickvals = list(range(len(sums)))
             self.chart.layout.yaxis.ticktext = [escape_label(label[:30]) for label in self._labels]
@@ -284,11 +284,11 @@ def explore(items: pd.DataFrame, *, box: Box | None = None) -> Explorer:
     items : DataFrame
         From ``reports.content``.
     box : Box, optional
-        Links items to Box's web pages.
+        If given, each item links to its web page in Box.
 
     Returns
     -------
     Explorer
-        ``.selected`` is a DataFrame of the chosen rows, ``.code`` the pandas code that returns the same.
+        ``.selected`` is a DataFrame of the chosen rows, and ``.code`` is the pandas code that returns them.
     """
     return Explorer(items, box)

@@ -1,4 +1,4 @@
-"""A progress line for long pulls, which is updated while the cell runs and ends with one sentence."""
+"""A progress line for long pulls. It is updated while the cell runs, and ends with a summary."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ EVERY = 0.2
 
 
 class Meter:
-    """Describes the progress of a pull in a sentence, without a widget.
+    """Describes the progress of a pull as text, without a widget.
 
     Parameters
     ----------
     expected : callable
-        Takes a dataset and returns how many calls its last pull took, or 0 if there was none.
+        Takes a dataset's name and returns how many calls its last pull took, or 0 if there was no pull.
     repeats : callable
-        Returns how many calls have been repeated so far in the whole session.
+        Returns how many calls have been repeated so far, in all pulls.
     """
 
     def __init__(self, expected: Callable[[str], int], repeats: Callable[[], int]) -> None:
@@ -38,7 +38,7 @@ class Meter:
         self._expected_calls = 0
 
     def describe(self, progress: Progress) -> tuple[float | None, str]:
-        """Return the fraction that is done (0 to 1, or None if it is unknown), and a sentence."""
+        """Return the fraction that is done (0 to 1, or None if it is unknown), and a description."""
         if progress.dataset != self._dataset:
             self._dataset = progress.dataset
             self._expected_calls = self._expected(progress.dataset)
@@ -49,13 +49,11 @@ class Meter:
         if repeats:
             spent += f", {repeats} repeated"
         if progress.done:
-            self._dataset, self._earlier_repeats = (
-                "",
-                self._repeats(),
-            )  # the next report belongs to another pull
+            # The next report belongs to another pull.
+            self._dataset, self._earlier_repeats = "", self._repeats()
             return 1.0, f"{spent}, {seconds:.1f} s"
         if seconds < EVERY:
-            return None, f"{spent}, just started"  # the first call is too early for a rate
+            return None, f"{spent}, just started"  # it is too early to calculate a rate
         spent += f", {rate:.0f} calls a second"
         if not self._expected_calls or progress.calls >= self._expected_calls:
             return None, f"{spent}, time left unknown"
@@ -65,7 +63,7 @@ class Meter:
 
 
 class ProgressView(ipywidgets.HTML):
-    """A line that shows the progress of each pull of one Box."""
+    """A line that shows the progress of each pull from one Box."""
 
     def __init__(self, box: Box) -> None:
         super().__init__(value=NOTHING_PULLED)
@@ -87,7 +85,7 @@ class ProgressView(ipywidgets.HTML):
         return with_fallback(super()._repr_mimebundle_(**options), fallback, repr(self))
 
     def show(self, progress: Progress) -> None:
-        """Show a progress report. Most are skipped to limit the updates, but never the last one of a pull."""
+        """Show a progress report. Most reports are skipped to limit the updates, but never the last report of a pull."""
         now = time.monotonic()
         if not progress.done and progress.pages > 1 and now - self._last_update < EVERY:
             return
@@ -96,7 +94,7 @@ class ProgressView(ipywidgets.HTML):
         self._draw(fraction, sentence)
 
     def wait(self, sentence: str) -> None:
-        """Show a sentence about a wait. May be called from a different thread than :meth:`show`."""
+        """Show a message about a wait. A thread other than the one that calls :meth:`show` can call this method."""
         self._last_update = 0.0  # show the next report immediately
         self._draw(None, sentence)
 
@@ -108,7 +106,7 @@ class ProgressView(ipywidgets.HTML):
 
 def progress(box: Box) -> ProgressView:
     """
-    Show the progress of each pull of this Box. Interrupt stops a pull; ``box.last_partial`` holds the rows so far.
+    Show the progress of each pull from this Box. Interrupt stops a pull; ``box.last_partial`` then holds the rows so far.
 
     Parameters
     ----------

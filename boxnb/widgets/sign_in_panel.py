@@ -1,20 +1,20 @@
 """The sign-in panel: a thin view over `SignInFlow`.
 
-The front end and the kernel talk through one widget. The kernel sends the trait `view`, which is
-`SignInFlow.snapshot()` and does not contain secrets. The front end sends custom messages, which no notebook saves::
+The front end and the kernel communicate through one widget. The kernel sends the trait `view`, which is
+`SignInFlow.snapshot()` and does not contain secrets. The front end sends custom messages, which a notebook never saves::
 
     {"type": "ready", "page": ..., "origin": ...}      a page shows the panel
-    {"type": "leaving", "page": ..., "removed": ...}   that page is reloaded or closed, or only the view is removed
+    {"type": "leaving", "page": ..., "removed": ...}   that page is reloaded or closed, or only its view is removed
     {"type": "draft", "client_id": ..., "redirect_uri": ...}
     {"type": "client_secret", "value": ...}            the field has already been cleared
     {"type": "register", "client_id": ..., "client_secret": ..., "redirect_uri": ...}
     {"type": "opened"}                                 the user followed the link to Box
-    {"type": "paste", "value": ...}                    exchanged immediately
-    {"type": "confirm", "yes": true}                   after a bare code
+    {"type": "paste", "value": ...}                    a code or an address with one, exchanged immediately
+    {"type": "confirm", "yes": true}                   whether the user recognizes the account of a bare code
     {"type": "change_app"} {"type": "again"} {"type": "cancel"}
 
 The kernel replies to every message with `{"type": "here"}`, so a panel that gets no reply knows that its kernel is gone.
-It sends `{"type": "vanished", "text": ...}` to a page that no longer shows a panel, to say why `done()` stopped waiting.
+The kernel sends `{"type": "vanished", "text": ...}` to a page that no longer shows a panel, to say why `done()` ended.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 
 POLL_SECONDS: Final = 0.25  # an endless await cannot be interrupted, but a poll can
 HEADLESS_SECONDS: Final = 30.0  # how long to wait after a front end's last message if there is no user
-REDRAW_SECONDS: Final = 2.0  # within this time, a view that is only moved on the page is shown again
-KERNEL: Final = (7, 4)  # the first ipykernel that receives widget messages while a cell awaits
+REDRAW_SECONDS: Final = 2.0  # a view that is only moved on the page is shown again within this time
+KERNEL: Final = (7, 4)  # the first ipykernel version that receives widget messages while a cell awaits
 
 _HERE: Final = Path(__file__).parent
 
@@ -89,7 +89,7 @@ class SignIn(anywidget.AnyWidget):
         }
 
     def _on_message(self, _widget: object, content: object, _buffers: object) -> None:
-        """Pass a message on to the flow. Runs in the main thread or, with subshells, in a different one."""
+        """Pass a message on to the flow. With subshells, this runs in a thread other than the main thread."""
         if not isinstance(content, dict):
             return
         self._last_message = time.monotonic()
@@ -136,15 +136,15 @@ class SignIn(anywidget.AnyWidget):
         Returns
         -------
         Box
-            The same as `boxnb.connect(profile)`. Returns immediately if a saved sign-in works, even if the panel
-            was cancelled before, by the user or because a newer panel replaced it.
+            What `boxnb.connect(profile)` returns. If a saved sign-in works, this method returns immediately, even after
+            the user cancelled the panel or a newer panel replaced it.
 
         Raises
         ------
         SignInCancelled
             The user cancelled in the panel or pressed Interrupt, or there is no user to sign in.
         SignInTimeout
-            Nobody signed in within `seconds` (15 minutes).
+            Nobody signed in within `seconds` (15 minutes by default).
         SignInError
             The kernel cannot receive the panel's messages while a cell waits (ipykernel before 7.4).
         """
@@ -201,11 +201,12 @@ class SignIn(anywidget.AnyWidget):
             finished.cancel()
 
     def _give_up(self, seconds: float) -> None:
-        """End the wait if no page has shown the panel for `seconds`, because it would only block the kernel."""
+        """End a wait that would only block the kernel, because no page has shown the panel for `seconds`."""
         if not self._removed:  # a reloaded page asks for its widgets, but gets no reply until this cell ends
             self._advice = messages.RELOADED
             raise SignInCancelled(messages.RELOADED_WHILE_WAITING)
-        if seconds > REDRAW_SECONDS:  # the cell's own output may be cleared too, so the page shows a notice
+        # The waiting cell's output may also be cleared, so the page shows a notice.
+        if seconds > REDRAW_SECONDS:
             self.send({"type": "vanished", "text": messages.RUN_AGAIN})
             raise SignInCancelled(messages.RUN_AGAIN)
 
@@ -220,9 +221,9 @@ def sign_in(profile: str = "box", *, server: Server = BOX, seconds: float = 900)
     Parameters
     ----------
     profile
-        A name for this sign-in, for example your company's. `"sandbox"` is the sandbox on this computer.
+        A name for this sign-in, for example your company's name. `"sandbox"` is the sandbox on this computer.
     server
-        Where the app is registered if the profile does not have one yet. Default: Box.
+        The server where the app is registered, if the profile does not have an app yet. Default: Box.
     seconds
         How long `await panel.done()` waits for the user, in seconds.
 

@@ -3,7 +3,7 @@ const REPLY_TIMEOUT = 3000; // milliseconds; the kernel replies to every message
 const FIRST_REPLY_TIMEOUT = 4000; // milliseconds; a saved panel can be on screen without a kernel
 
 export class KernelLink {
-  // Calls `onNoReply` when no reply to a message came in time, `onSilent` when the kernel has never replied.
+  // Calls `onNoReply` if a message gets no reply in time, and `onSilent` if the kernel has never replied.
   constructor(model, { onNoReply, onSilent }) {
     this.model = model;
     this.onNoReply = onNoReply;

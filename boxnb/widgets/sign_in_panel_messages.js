@@ -1,4 +1,4 @@
-// Every message of the sign-in panel. Only the messages in `steps` and those marked so below contain markup.
+// Every message of the sign-in panel. Only those in `steps` and those marked "Markup" contain markup.
 export const PANEL = {
   label: "Sign in to Box",
   title: (profile) => `Sign in: ${profile}`,
@@ -14,8 +14,8 @@ export const PANEL = {
     heading: "Register the app",
     registered: (clientId, fingerprint) => (
       `Client ID ${clientId}, client secret with fingerprint ${fingerprint}.`),
-    registeredInSandbox: "Already registered for you: this is the sandbox on your own computer, "
-      + "so you do not need an account. Open the lines below to see the steps in the real Box.",
+    registeredInSandbox: "The app is already registered for you. This is the sandbox on your own computer, "
+      + "so you do not need an account. Open the section below to see the steps in the real Box.",
     useAnotherApp: "Use another app",
     summary: "What to click in Box's Developer Console",
     steps: {
@@ -36,8 +36,8 @@ export const PANEL = {
     selected: "selected: press Ctrl+C",
     // Markup.
     hub: "This is the address of your JupyterHub, which passes the code on to this notebook. "
-      + "<i>Not run on a real hub</i> yet. If it fails, paste the address as step 3 says.",
-    // Name of the scope in Box, and what it is for. Markup.
+      + "This has <i>not been run on a real hub</i> yet. If it fails, paste the address as step 3 says.",
+    // The name of each scope in Box, and what it is for. Markup.
     scopes: [
       ["Read all files and folders",
         "what is stored and how it is shared; to upload, also tick <b>Write all files and folders</b>"],
@@ -46,7 +46,7 @@ export const PANEL = {
       ["Manage enterprise properties", "the admin event log"],
     ],
     // Markup.
-    whoSignsIn: "<b>Who should sign in?</b> An admin, or a co-admin who may manage users and run reports. "
+    whoSignsIn: "<b>Who should sign in?</b> An admin, or a co-admin who can manage users and run reports. "
       + "The notebook sees only what that user can see. If your company blocks unpublished apps, "
       + "an admin must first enable this one in the Admin Console under Integrations, Platform Apps Manager. "
       + "If you change scopes later, sign in again: a token keeps the scopes it was issued with.",
@@ -70,7 +70,7 @@ export const PANEL = {
   catch: {
     heading: "Catch the code",
     throughHub: "After you press Grant, the code comes back by itself through your JupyterHub "
-      + "(not run on a real hub yet). A code is valid for 30 seconds after you press Grant.",
+      + "(this has not been run on a real hub yet). A code is valid for 30 seconds after you press Grant.",
     listening: "After you press Grant, the code comes back by itself if your browser and this notebook "
       + "are on the same computer. A code is valid for 30 seconds after you press Grant.",
     byHand: "After you press Grant, your browser opens a page whose address contains the code. "
@@ -88,8 +88,8 @@ export const PANEL = {
     pageBrokenHelp: "The address of that page contains the code; nothing else on it matters. "
       + "Copy the whole address within 30 seconds and paste it above. "
       + "If it is too late, press Back in that tab and grant again, or use Open Box. "
-      + "If you see your Box files instead, the app has its default redirect URI: "
-      + "the code is in that address too.",
+      + "If you see your Box files instead, the app still has its default redirect URI. "
+      + "The code is in that address too.",
   },
 
   confirm: {

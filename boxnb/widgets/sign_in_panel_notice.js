@@ -7,8 +7,8 @@ const NOTICE_STYLE = "position:fixed; z-index:10000; right:24px; bottom:40px; ma
   + "border:1px solid var(--jp-brand-color1, #1667b7); border-left-width:5px; border-radius:4px;"
   + "box-shadow:0 2px 12px rgb(0 0 0 / 30%);";
 
-// Shows one line over the page, for when the page shows neither the panel nor the cell that waited for it.
-// An empty string removes it.
+// Shows a notice on top of a page that shows neither the panel nor the cell that waited for it.
+// An empty string removes the notice.
 export function showNotice(text) {
   document.querySelectorAll(".bx-notice").forEach((notice) => notice.remove());
   if (!text) return;

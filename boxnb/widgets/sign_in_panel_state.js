@@ -1,6 +1,7 @@
 // The state of the sign-in panel in the browser; the state in the kernel is boxnb/signin/flow.py.
-// `view` is the kernel's snapshot of the sign-in, without secrets; its `left` is the seconds until the code
-// expires. `state` is what happened on this page. Pure functions without the DOM.
+// `view` is the kernel's snapshot of the sign-in, without secrets. `view.left` is the number of seconds
+// until the code expires. `state` is what happened on this page. The functions are pure: they do not use
+// the DOM.
 import { PANEL } from "./sign_in_panel_messages.js";
 
 export const STEPS = ["register", "open", "catch", "done"];
@@ -48,7 +49,7 @@ export function stepMarks(step, atBox) {
   return STEPS.map((_, index) => ({ now: index === now, past: index < now || step === "done" }));
 }
 
-// Returns the place of the alert: next to the control that the user pressed last.
+// Returns where the alert belongs: next to the control that the user pressed last.
 export function alertPlace(step, pasted) {
   const places = {
     register: ".bx-alert-register",
@@ -58,12 +59,12 @@ export function alertPlace(step, pasted) {
   return places[step] ?? ".bx-alert-top";
 }
 
-// Returns the control to focus when the step changes, because a closing step takes the old focus with it.
+// Returns the control to focus when the step changes, because the old focus is lost when its step closes.
 export function focusAfter(previousStep, step) {
   return previousStep === null || previousStep === step ? null : FOCUS_AT[step] ?? null;
 }
 
-// Returns the first empty field of the form; a saved client secret need not be typed again.
+// Returns the first field of the form that must be filled in. A saved client secret need not be typed again.
 export function emptyField(clientId, clientSecret, savedFingerprint) {
   if (!clientId) return ".bx-client-id";
   return clientSecret || savedFingerprint ? null : ".bx-client-secret";
@@ -104,15 +105,15 @@ export function expiryText(seconds, now = Date.now()) {
 
 // Returns the name and value of each line under "Done"; lines without a value are left out.
 export function savedRows(view, now = Date.now()) {
-  const words = PANEL.done, { who, saved } = view;
-  const enterprise = [who.enterprise, who.enterprise_id && words.enterpriseId(who.enterprise_id)];
+  const messages = PANEL.done, { who, saved } = view;
+  const enterprise = [who.enterprise, who.enterprise_id && messages.enterpriseId(who.enterprise_id)];
   return [
-    [words.signedIn, accountText(who) || words.unknown],
-    [words.enterprise, enterprise.filter(Boolean).join(" ")],
-    [words.token, words.fingerprint(saved.fingerprint)],
-    [words.accessToken, words.refreshedByItself(expiryText(saved.access_seconds, now))],
-    [words.refreshToken, words.newWithEveryUse(expiryText(saved.refresh_seconds, now))],
-    [words.file, saved.path],
+    [messages.signedIn, accountText(who) || messages.unknown],
+    [messages.enterprise, enterprise.filter(Boolean).join(" ")],
+    [messages.token, messages.fingerprint(saved.fingerprint)],
+    [messages.accessToken, messages.refreshedByItself(expiryText(saved.access_seconds, now))],
+    [messages.refreshToken, messages.newWithEveryUse(expiryText(saved.refresh_seconds, now))],
+    [messages.file, saved.path],
   ].filter(([, value]) => value);
 }
 
@@ -127,12 +128,12 @@ function catchText(view) {
 }
 
 function registerTexts(view) {
-  const words = PANEL.register;
+  const messages = PANEL.register;
   return {
     ".bx-registered-text": view.practice
-      ? words.registeredInSandbox : words.registered(view.client_id, view.secret),
+      ? messages.registeredInSandbox : messages.registered(view.client_id, view.secret),
     ".bx-redirect": view.practice ? view.default_redirect : view.redirect_uri,
-    ".bx-secret-kept": view.step === "register" && view.secret ? words.secretReceived(view.secret) : "",
+    ".bx-secret-kept": view.step === "register" && view.secret ? messages.secretReceived(view.secret) : "",
   };
 }
 
@@ -156,7 +157,7 @@ export function texts(view, state) {
   };
 }
 
-// Returns which of the elements that come and go are visible, by selector.
+// Returns whether each element that can be hidden is visible, by selector.
 export function visibility(view, state) {
   const { step } = view;
   const open = step === "open", registering = step === "register", done = step === "done";
@@ -178,12 +179,12 @@ export function visibility(view, state) {
   };
 }
 
-// Returns the URL of the "Open Box" link, or null while the link must not be followed.
+// Returns the URL of the "Open Box" link, or null while the user must not follow the link.
 export function openUrl(view) {
   return view.step === "open" && !view.busy && view.authorize_url ? view.authorize_url : null;
 }
 
-// Practising is the main next step only for a user who did not have to sign in here.
+// Returns whether practising is the main next step: only for a user who did not have to sign in here.
 export function isPracticeNext(view, state) {
   return Boolean(view.practice) && !state.signedInHere;
 }

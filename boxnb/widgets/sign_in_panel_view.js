@@ -1,4 +1,5 @@
-// The sign-in panel: shows `view`, which has no secrets, and sends what the user does as custom messages.
+// The sign-in panel. It shows `view`, which does not contain secrets.
+// It sends what the user does as custom messages.
 import { countdown } from "./countdown.js";
 import { element } from "./elements.js";
 import { KernelLink } from "./sign_in_panel_kernel.js";
@@ -10,7 +11,7 @@ import {
   merged, newState, openUrl, received, savedRows, stepMarks, texts, visibility, waitEnds,
 } from "./sign_in_panel_state.js";
 
-const DRAFT_PAUSE = 300; // milliseconds after the last key
+const DRAFT_PAUSE = 300; // milliseconds after the last keystroke
 const SETTLE = 150; // milliseconds until JupyterLab has scrolled to the next cell
 const PAGE_LOAD = String(performance.timeOrigin); // differs between two tabs, and after a reload
 
@@ -83,7 +84,7 @@ class SignInPanel {
     this.change({ unanswered: false, silent: false });
   }
 
-  // The kernel has just received the redirect, so the code's age is known most precisely now.
+  // A view with `left` arrives right after the redirect, so it starts the most precise countdown.
   viewChanged() {
     this.kernel.stopWaiting();
     this.state = { ...this.state, unanswered: false };
@@ -95,7 +96,7 @@ class SignInPanel {
     this.paint();
   }
 
-  // If a pop-up blocker prevented the tab, the focus moves to "Open Box".
+  // If a pop-up blocker kept the tab from opening, the focus moves to "Open Box".
   openPendingTab(url) {
     const { tab } = this.pendingTab;
     this.pendingTab = null;
@@ -240,7 +241,7 @@ class SignInPanel {
     this.paint();
   }
 
-  // A browser opens a tab only during a click; its URL follows with the kernel's next request.
+  // A browser opens a tab only during a click. The tab's URL arrives later, with the kernel's next request.
   requestNewCode() {
     const tab = window.open("", "_blank");
     this.pendingTab = { tab, before: this.view.authorize_url };

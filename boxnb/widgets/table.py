@@ -1,14 +1,14 @@
 """An interactive table: a thin view over :class:`boxnb.widgets.table_state.Rows`.
 
-The rows stay in the kernel. The browser holds only those it shows and asks for others while the user scrolls, so
-100,000 rows cost it no more than 100. Cells are set as text, never as markup.
+The rows stay in the kernel. The browser holds only the rows that it shows, and asks for others while the user scrolls, so
+it needs no more memory for 100,000 rows than for 100. Cells are set as text, never as markup.
 
 Custom messages from the front end to the kernel::
 
-    {"type": "rows", "start": 0, "count": 100, "version": 3}    reply: the same message with "rows"
+    {"type": "rows", "start": 0, "count": 100, "version": 3}    reply: "rows" with the cells and links
     {"type": "search", "text": ...}  {"type": "filter", "column": ..., "text": ...}  {"type": "sort", "column": ...}
     {"type": "show", "column": ..., "yes": true}  {"type": "choose", "rows": [0, 1]}
-    {"type": "file", "kind": "csv"}                  reply: "file" with the bytes, "copy", or "failed" with "why"
+    {"type": "file", "kind": "csv"}                  reply: "file", "copy", or "failed" with "why"
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ TYPES = {"csv": "text/csv", "xlsx": "application/vnd.openxmlformats-officedocume
 
 
 def name_of(frame: pd.DataFrame) -> str:
-    """Return the notebook's name for this DataFrame, or ``frame`` if it has none."""
+    """Return the name that this DataFrame has in the notebook, or ``frame`` if it does not have one."""
     from IPython import get_ipython
 
     shell = get_ipython()
@@ -51,15 +51,15 @@ def name_of(frame: pd.DataFrame) -> str:
 
 
 class Table(anywidget.AnyWidget):
-    """A table of a DataFrame, to sort, filter, search and choose rows from.
+    """A DataFrame shown as a table in which the user can sort, filter, search and choose rows.
 
     Parameters
     ----------
     frame : DataFrame
     box : Box, optional
-        Links items to Box's web pages. The sandbox has no web pages, so there it adds no links.
+        If given, each item links to its web page in Box. The sandbox does not have such pages, so its items get no links.
     columns : list of str, optional
-        The columns to show at first, in this order. The others are in the column chooser.
+        The columns to show at first, in this order. The user can show the others with the *Columns* menu.
     """
 
     _esm = javascript.join_modules(_HERE / "table_view.js")
@@ -197,7 +197,7 @@ class Table(anywidget.AnyWidget):
         self.send({**file, "remark": " ".join(str(warning.message) for warning in caught)}, [data])
 
     def _clipboard_cells(self, values: pd.Series, name: str) -> list[str]:
-        """Return a column's heading and full cells, one line each, which a spreadsheet does not run as formulas."""
+        """Return a column's heading and full cells, each on one line. A spreadsheet does not run them as formulas."""
         kind = self.rows.kinds[name]
         cells = texts(values, kind, None)
         if kind not in ("number", "bytes"):  # a guard would turn negative numbers into text
@@ -208,7 +208,7 @@ class Table(anywidget.AnyWidget):
         return table_summary(len(self.rows.frame))
 
     def fallback(self) -> str:
-        """Return the first rows as plain HTML, with units for bytes."""
+        """Return the first rows as plain HTML, with sizes in units such as MB."""
         rows = self.rows.shown[self.rows.visible]
         preview = rows.head(FALLBACK_ROWS)
         readable = {
@@ -224,19 +224,19 @@ class Table(anywidget.AnyWidget):
 
 def table(frame: pd.DataFrame, *, box: Box | None = None, columns: list[str] | None = None) -> Table:
     """
-    Show a DataFrame as a table to sort, filter, search and choose rows from.
+    Show a DataFrame as a table in which the user can sort, filter, search and choose rows.
 
     Parameters
     ----------
     frame : DataFrame
     box : Box, optional
-        Links items to Box's web pages.
+        If given, each item links to its web page in Box.
     columns : list of str, optional
         The columns to show at first, in this order.
 
     Returns
     -------
     Table
-        ``.selected`` is a DataFrame of the chosen rows, ``.code`` the pandas code that returns the same.
+        ``.selected`` is a DataFrame of the chosen rows, and ``.code`` is the pandas code that returns them.
     """
     return Table(frame, box=box, columns=columns)

@@ -1,4 +1,4 @@
-// Every message of the table that does not come from the kernel.
+// Every message that the table shows and that does not come from the kernel.
 export const TABLE = {
   label: "Rows. Arrow keys move, space selects.",
   search: "Search all text",

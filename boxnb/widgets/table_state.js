@@ -1,9 +1,9 @@
 // The state of one table view in the browser; table_state.py is the state of its rows in the kernel.
-// `view` is the kernel's description of the rows. Pure functions without the DOM.
+// `view` is the kernel's description of the rows. The functions are pure: they do not use the DOM.
 import { TABLE } from "./table_messages.js";
 
 export const ROW_HEIGHT = 26; // pixels, as in table.css
-export const PAGE_ROWS = 100; // rows asked for in one message
+export const PAGE_ROWS = 100; // rows requested in one message
 
 const MARGIN_ROWS = 5; // rows drawn above and below the visible ones
 const PAGE_STEP = 12; // rows that Page Up and Page Down move
@@ -21,8 +21,8 @@ export function columnKinds(view) {
   return Object.fromEntries(view.columns.map(({ name, kind }) => [name, kind]));
 }
 
-// Returns a fixed width for each visible column, since every row is laid out on its own.
-// The heading and its sort arrow fit into it, up to 300 pixels.
+// Returns a fixed width for each visible column, because every row is laid out separately.
+// The heading and its sort arrow fit into the column if they need at most 300 pixels.
 export function columnWidths(view) {
   const kinds = columnKinds(view);
   return view.visible.map((name) => {
@@ -60,7 +60,7 @@ export function visibleRows(scrollTop, height, rowCount) {
   };
 }
 
-// Returns the numbers of the pages that hold these rows and were not requested yet.
+// Returns the numbers of the pages that contain these rows and have not been requested yet.
 export function pagesToRequest({ first, last }, requested) {
   const pages = [];
   for (let page = Math.floor(first / PAGE_ROWS); page * PAGE_ROWS < last; page++) {
@@ -77,8 +77,8 @@ export function isLinked(column) {
   return column === "name" || column === "item_name";
 }
 
-// Returns the selected rows after a click: `range` selects from the anchor, `more` adds to the selection.
-// A second click on a row removes it.
+// Returns the selected rows after a click. `range` selects from the anchor; `more` adds to the selection.
+// A second click on a row deselects it.
 export function selectRow(selected, row, { anchor = -1, range = false, more = false } = {}) {
   const rows = new Set(more || range ? selected : []);
   if (range && anchor >= 0) {
@@ -91,7 +91,7 @@ export function selectRow(selected, row, { anchor = -1, range = false, more = fa
   return [...rows];
 }
 
-// Returns the row that a key moves to, or null if the key does not move. No row is active at -1.
+// Returns the row that a key moves to, or null if the key does not move. `active` is -1 if no row is active.
 export function rowAfterKey(key, active, rowCount) {
   const step = STEPS[key];
   if (step === undefined || !rowCount) return null;
@@ -99,7 +99,7 @@ export function rowAfterKey(key, active, rowCount) {
   return Math.max(0, Math.min(rowCount - 1, from + step));
 }
 
-// Returns the scroll position at which the row is visible; `room` is the height left for the other rows.
+// Returns the scroll position at which the row is visible. `room` is the visible height minus one row.
 export function scrollToRow(row, scrollTop, room) {
   const top = row * ROW_HEIGHT;
   const position = Math.min(scrollTop, top);

@@ -1,6 +1,6 @@
 """The state of a table's rows in the kernel; `table_state.js` is the state of one view in the browser.
 
-It says how one DataFrame is sorted, filtered and searched, and which rows are chosen. Can be tested without a widget.
+It says how one DataFrame is sorted, filtered and searched, and which rows are chosen. This module can be tested without a widget.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from boxnb.local.encoding import as_text
 from boxnb.widgets.text import bytes_text, unreadable_filter
 
 BYTES = re.compile(r"^(size|bytes|hidden_bytes|wasted|largest|space_\w+|max_upload_size)$")
-"""Names of the columns whose numbers are bytes, which are shown with units."""
+"""Names of columns that contain sizes in bytes. Their numbers are shown with units."""
 
 _COMPARE = re.compile(r"^(>=|<=|>|<|=)\s*(.+)$")
 _COMPARABLE = ("number", "bytes", "time")
-"""Kinds of columns that a filter such as ``> 5`` compares."""
+"""The kinds of columns for which a filter can be a comparison, such as ``> 5``."""
 
 CELL = 300
-"""The maximum number of characters of a cell that are sent to the browser."""
+"""The maximum number of characters that are sent to the browser for each cell."""
 
 
 def _labels(frame: pd.DataFrame) -> list[str]:
-    """Return the column names as distinct strings, so that a view can ask for a column by its name."""
+    """Return the column names as distinct strings, so that a view can ask for a column by name."""
     labels: list[str] = []
     for name in frame.columns:
         label = as_text(" / ".join(map(str, name)) if isinstance(name, tuple) else str(name))
@@ -49,7 +49,7 @@ def kind_of(name: str, values: pd.Series) -> str:
 
 
 def texts(values: pd.Series, kind: str, max_length: int | None = CELL) -> list[str]:
-    """Return the cells as a reader sees them, cut to ``max_length`` characters. A missing value is an empty string."""
+    """Return the cells as a reader sees them, cut to ``max_length`` characters. A missing value becomes an empty string."""
     if kind == "time":
         local = values.dt.tz_localize(None) if isinstance(values.dtype, pd.DatetimeTZDtype) else values
         minutes = plain(local, lambda times: time_texts(times, "m"))
@@ -75,7 +75,7 @@ class Rows:
     Parameters
     ----------
     frame : DataFrame
-        Not changed.
+        It is not changed.
     name : str
         The DataFrame's name in the notebook, for :attr:`code`.
     """
@@ -91,9 +91,9 @@ class Rows:
     """Columns to show before all others, in this order."""
     chosen: set[int] = field(default_factory=set)
     mask: np.ndarray[Any, Any] | None = None
-    """One boolean per row: whether another view lets it through. None for all rows."""
+    """One boolean per row: whether another view lets the row through. None lets all rows through."""
     mask_code: str = ""
-    """The pandas code that applies :attr:`mask`, beginning with ``rows = ...``."""
+    """The pandas code that applies :attr:`mask`. It starts with ``rows = ...``."""
 
     def __post_init__(self) -> None:
         labels = _labels(self.frame)
@@ -105,14 +105,14 @@ class Rows:
         self._order: np.ndarray[Any, Any] | None = None
 
     def change(self, **changes: Any) -> None:
-        """Set fields and clear the chosen rows. :attr:`order` is computed again when it is next needed."""
+        """Set attributes and clear the chosen rows. :attr:`order` is computed again when it is next needed."""
         for name, value in changes.items():
             setattr(self, name, value)
         self.chosen = set()
         self._order = None
 
     def _folded(self, name: str) -> pd.Series:
-        """Return a column as a reader sees it, in lower case. Cached, because each typed letter searches again."""
+        """Return a column as a reader sees it, in lower case. It is cached, because each typed letter starts a search."""
         if name not in self._lower:
             values, kind = self.frame[name], self.kinds[name]
             is_text = kind == "text" and not pd.api.types.is_object_dtype(values.dtype)
@@ -122,7 +122,7 @@ class Rows:
 
     @property
     def order(self) -> np.ndarray[Any, Any]:
-        """Positions in the DataFrame of the rows shown, in the order shown."""
+        """The positions of the shown rows in the DataFrame, in the order in which they are shown."""
         if self._order is None:
             self._order = self._compute_order()
         return self._order
@@ -156,7 +156,7 @@ class Rows:
 
     @property
     def misread(self) -> str:
-        """A sentence about the first filter whose value cannot be compared with its column, or an empty string."""
+        """A message about the first filter whose value cannot be compared with its column, or an empty string."""
         for name, text in self.filters.items():
             comparison = _COMPARE.match(text.strip())
             kind = self.kinds.get(name, "")
@@ -167,8 +167,8 @@ class Rows:
     def _passes(self, name: str, text: str) -> np.ndarray[Any, Any]:
         """Return which rows a filter lets through.
 
-        A filter is a part of the displayed text. For numbers, bytes and times it may also be a comparison: ``> 5``,
-        ``>1GB``, ``<= 2026-01-01``.
+        A filter is text that a row's displayed cell must contain. For numbers, bytes and times, it can also be a
+        comparison: ``> 5``, ``>1GB``, ``<= 2026-01-01``.
         """
         values = self.frame[name]
         comparison = _COMPARE.match(text)
@@ -191,7 +191,7 @@ class Rows:
 
     @property
     def visible(self) -> list[str]:
-        """The columns shown: those of :attr:`first`, then the others in the order of the DataFrame."""
+        """The columns that are shown: those in :attr:`first`, then the others in the order of the DataFrame."""
         ordered = [*self.first, *(name for name in self.kinds if name not in self.first)]
         return [name for name in ordered if name in self.kinds and name not in self.hidden]
 
@@ -201,7 +201,7 @@ class Rows:
 
     @property
     def shown(self) -> pd.DataFrame:
-        """The rows that pass the filters, with all columns, in the order shown."""
+        """The rows that pass the filters, with all columns, in the order in which they are shown."""
         return self.frame.iloc[self.order]
 
     @property
@@ -258,7 +258,7 @@ class Rows:
 
 
 def _limit(text: str, kind: str) -> Any:
-    """Return the value of a number, a size with a unit, or a time. None if the text is not one."""
+    """Return the value of text that is a number, a size with a unit, or a time. None for other text."""
     try:
         if kind == "time":
             time = pd.Timestamp(text.strip())

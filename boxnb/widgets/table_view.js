@@ -6,9 +6,9 @@ import {
   isRightAligned, pagesToRequest, rowAfterKey, scrollToRow, selectRow, sortText, visibleRows,
 } from "./table_state.js";
 
-const TYPING_PAUSE = 180; // milliseconds after the last key
-const NOTE = 2000; // milliseconds that a short note is shown
-const LONG_NOTE = 15000; // milliseconds that a sentence is shown
+const TYPING_PAUSE = 180; // milliseconds after the last keystroke
+const NOTE = 2000; // milliseconds for which a short note is shown
+const LONG_NOTE = 15000; // milliseconds for which a longer message is shown
 const FILE_LIFE = 10000; // milliseconds until the object URL of a download is released
 
 function button(text, title, act) {
@@ -29,11 +29,11 @@ function searchField(label) {
 class Table {
   constructor(model, el) {
     this.model = model;
-    this.version = -1; // of the rows in the kernel
-    this.cells = new Map(); // row number to its cells and link
-    this.requested = new Set(); // pages
-    this.active = -1; // the row that the keyboard moves
-    this.anchor = -1; // where a range begins
+    this.version = -1; // the version of the rows in the kernel
+    this.cells = new Map(); // the cells and link of each row, by row number
+    this.requested = new Set(); // the numbers of the requested pages
+    this.active = -1; // the row that keys move from
+    this.anchor = -1; // the row where a range starts
     this.pending = null; // the selection that the kernel has not confirmed yet
     this.signature = "";
     this.noteCount = 0;

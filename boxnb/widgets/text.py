@@ -1,4 +1,4 @@
-"""The text of tables, trees and charts: readable sizes and counts, sentences, and the plain fallback."""
+"""The text of tables, trees and charts: readable sizes and counts, messages, and the plain fallback."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ _EXAMPLES: Final = {
 def bytes_text(size: float) -> str:
     """Return a size as people write it, in powers of a thousand as Box does: ``11.8 GB``."""
     power = 0
-    while abs(size) >= 999.5 and power < len(UNITS) - 1:  # 999.5 kB would round to 1000 kB, so it is 1.0 MB
+    # 999.5 kB would round to 1000 kB, so it becomes 1.0 MB.
+    while abs(size) >= 999.5 and power < len(UNITS) - 1:
         size, power = size / 1000, power + 1
     return f"{size:.0f} {UNITS[power]}" if power == 0 or abs(size) >= 99.95 else f"{size:.1f} {UNITS[power]}"
 
@@ -46,8 +47,8 @@ def cut(text: object, max_length: int) -> str:
 
 
 def unreadable_filter(column: str, sign: str, kind: str) -> str:
-    """Return the sentence for a filter whose value cannot be compared with its column, such as ``> lots``."""
-    return f"Cannot read the filter of {column}: after {sign} write {_EXAMPLES[kind]}."
+    """Return the message for a filter whose value cannot be compared with its column, such as ``> lots``."""
+    return f"Cannot read the filter on {column}. After {sign}, write {_EXAMPLES[kind]}."
 
 
 def table_summary(rows: int) -> str:
@@ -61,7 +62,7 @@ def chart_summary(title: str, rows: int) -> str:
 
 
 def incomplete_folder(reason: str) -> str:
-    """Return the sentence for a listing that ended early, after the listing's own reason."""
+    """Return the message for a listing that ended early: the listing's reason, and what it means for the folder."""
     return f"{reason}, so there may be more in this folder."
 
 
@@ -71,7 +72,7 @@ def with_fallback(bundle: Any, html_text: str, plain_text: str) -> Any:
     Parameters
     ----------
     bundle
-        What ``_repr_mimebundle_`` of the base class returned: a dict, a pair of dicts, or None.
+        What the base class's ``_repr_mimebundle_`` returned: a dict, a pair of dicts, or None.
     """
     data = bundle[0] if isinstance(bundle, tuple) else bundle
     if isinstance(data, dict):

@@ -1,4 +1,4 @@
-// Every message of the folder tree that does not come from the kernel.
+// Every message that the folder tree shows and that does not come from the kernel.
 export const TREE = {
   label: "Folders. Arrow keys move and open, space selects.",
   search: "Search open folders",

@@ -1,5 +1,5 @@
 // The state of one folder-tree view in the browser; tree_state.py is the state in the kernel.
-// It holds the folders and the lines to show. Pure functions without the DOM.
+// It holds the folders and the lines to show. The functions are pure: they do not use the DOM.
 import { TREE } from "./tree_messages.js";
 
 export const LINE_HEIGHT = 24; // pixels, as in tree.css
@@ -11,7 +11,7 @@ const STEPS = {
 };
 const KIND_ORDER = { folder: 0, file: 1, web_link: 2 };
 
-// Returns a tree of which only the root is open.
+// Returns a tree in which only the root is open.
 // `folders` holds the rows and the status of each requested folder.
 export function newTree(root) {
   return { root, folders: new Map(), open: new Set([root]) };
@@ -47,20 +47,20 @@ function noteFor(folder, depth) {
   return null;
 }
 
-// Returns the lines to show. A search shows the items whose name contains it, and their ancestor folders.
+// Returns the lines to show. A search shows items whose name contains `search`, and their ancestor folders.
 export function treeLines(tree, search) {
-  const words = search.trim().toLowerCase(), lines = [];
+  const query = search.trim().toLowerCase(), lines = [];
   const addFolder = (id, depth) => {
     const folder = tree.folders.get(id);
     let anyMatch = false;
     for (const [kind, item, name, size, date] of folder?.rows ?? []) {
-      const match = !words || name.toLowerCase().includes(words), start = lines.length;
+      const match = !query || name.toLowerCase().includes(query), start = lines.length;
       lines.push({ kind, id: item, name, size, date, depth, match });
       const matchBelow = kind === "folder" && tree.open.has(item) && addFolder(item, depth + 1);
       if (!match && !matchBelow) lines.length = start;
       anyMatch ||= match || matchBelow;
     }
-    const note = words ? null : noteFor(folder, depth);
+    const note = query ? null : noteFor(folder, depth);
     if (note) lines.push(note);
     return anyMatch;
   };
@@ -68,7 +68,7 @@ export function treeLines(tree, search) {
   return lines;
 }
 
-// Returns how many items are shown or found, in words. The ancestor folders of a match do not count.
+// Returns the text that says how many items are shown or found. The ancestor folders of a match do not count.
 export function countText(lines, search) {
   const items = lines.filter((line) => line.match).length;
   return search.trim() ? TREE.found(items) : TREE.shown(items);
@@ -90,8 +90,8 @@ export function isOpen(tree, line) {
   return line.kind === "folder" && tree.open.has(line.id);
 }
 
-// Returns what a key does: the line it moves to, and "toggle", "open", "close" or "select" if it acts on one.
-// Returns null if the key is not for the tree.
+// Returns what a key does: `active` is the line that it moves to, and `action`, if any, is "toggle", "open",
+// "close" or "select". Returns null if the key is not for the tree.
 export function afterKey(key, tree, lines, active) {
   const line = lines[active], item = line && !line.note ? line : null, step = STEPS[key];
   if (step !== undefined) return { active: Math.max(0, Math.min(lines.length - 1, active + step)) };

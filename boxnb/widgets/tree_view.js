@@ -29,7 +29,7 @@ class FolderTree {
   constructor(model, el) {
     this.model = model;
     this.tree = newTree(model.get("root"));
-    // Every view of a widget receives the replies to all of them.
+    // Every view of a widget receives the replies to all views.
     this.viewId = Math.random().toString(36).slice(2);
     this.lines = [];
     this.active = 0;
@@ -72,7 +72,7 @@ class FolderTree {
     this.draw();
   }
 
-  // Pages arrive quickly one after another: update once for several.
+  // Pages arrive in quick succession, so one update covers several pages.
   updateSoon() {
     if (this.updateRequest) return;
     this.updateRequest = requestAnimationFrame(() => {

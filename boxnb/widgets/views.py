@@ -1,4 +1,4 @@
-"""The views of the notebooks in one import: table, tree, explorer and progress. Needs the extra ``explore``."""
+"""The views that notebooks use, in one import: table, tree, explorer and progress. They need the extra ``explore``."""
 
 from boxnb.widgets.explorer import explore
 from boxnb.widgets.progress import progress

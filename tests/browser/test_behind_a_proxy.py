@@ -43,7 +43,7 @@ def test_the_user_signs_in_through_the_proxy_of_a_hub(
     port = redirect_uri.split("/")[-2]
     window.route(f"http://127.0.0.1:{port}/**", unreachable)
     expect(person[".bx-redirect-uri"]).to_have_value(redirect_uri)
-    expect(person[".bx-hub"]).to_contain_text("Not run on a real hub")
+    expect(person[".bx-hub"]).to_contain_text("not been run on a real hub")
     person.screenshot("hub-1-form")
     fill_in(person, registered_app(redirect_uri))
     person[".bx-open[href]"].wait_for()

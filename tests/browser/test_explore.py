@@ -107,7 +107,7 @@ def test_the_people_notebook_works_in_a_browser(
     assert gap(header, note) < 20  # near the headings, not at the foot of an empty table
     assert header.locator("button").evaluate_all(FITS)
     table.get_by_label("Filter space_used").fill("> lots")
-    expect(table.get_by_text("after > write a size such as 1 GB")).to_be_visible()
+    expect(table.get_by_text("After >, write a size such as 1 GB")).to_be_visible()
     table.get_by_label("Filter space_used").fill("> 300 GB")
     expect(table.locator(".bxt-count")).to_have_text(re.compile(r"^[1-9]\d* of 120 rows$"))
     name = theme.split()[-1]

@@ -200,7 +200,7 @@ def test_server_with_a_size_limit_gets_the_report_without_files(tmp_path: Path, 
     assert run.undelivered == [] and len(server.accepted) == 1
     mail = Mail(server.accepted[0], [ADA])
     assert list(mail.attachments) == [run.log_file.name if run.log_file else ""]
-    assert f"Not attached, too large for an email (2,000,000 bytes): {file}" in mail.text
+    assert f"Not attached because it is too large for an email (2,000,000 bytes): {file}" in mail.text
 
 
 def test_signal_during_the_mail_does_not_stop_the_mail(tmp_path: Path) -> None:
@@ -266,7 +266,7 @@ def test_ten_megabytes_are_attached_and_larger_files_are_named(server: Mailbox, 
     assert server[-1].attachments["big.bin"] == big
     assert (
         "huge.bin" not in server[-1].attachments
-        and f"Not attached, too large for an email (20,000,000 bytes): {huge}" in server[-1].text
+        and f"Not attached because it is too large for an email (20,000,000 bytes): {huge}" in server[-1].text
     )
 
 

@@ -138,9 +138,9 @@ def test_a_hundred_thousand_rows_are_sorted_and_filtered() -> None:
 @pytest.mark.parametrize(
     ("filters", "misread"),
     [
-        ({"size": "> lots"}, "Cannot read the filter of size: after > write a size such as 1 GB."),
-        ({"size": "<= 1.2.3 GB"}, "Cannot read the filter of size: after <= write a size such as 1 GB."),
-        ({"at": "= soon"}, "Cannot read the filter of at: after = write a date such as 2026-01-01."),
+        ({"size": "> lots"}, "Cannot read the filter on size. After >, write a size such as 1 GB."),
+        ({"size": "<= 1.2.3 GB"}, "Cannot read the filter on size. After <=, write a size such as 1 GB."),
+        ({"at": "= soon"}, "Cannot read the filter on at. After =, write a date such as 2026-01-01."),
         ({"count": "> 1,000"}, ""),
         ({"size": "nothing like it", "name": "> x"}, ""),  # searches for text that no row has
     ],
