@@ -1,10 +1,10 @@
 """A practice mail server on this computer: it accepts mail from anyone who knows its password and delivers nothing.
 
-It runs in the process that starts it and keeps the mails in memory::
+It runs in the process that starts it and keeps the emails in memory::
 
     mailbox = boxnb.sandbox.mail.start()
     boxnb.runs.save_mail("sandbox", **mailbox.settings())
-    mailbox[-1]                          # the last mail, as a mail program shows it
+    mailbox[-1]                          # the last email, as a mail program shows it
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ INBOX = "ada.admin@example.com"
 
 
 class Mail:
-    """A mail as it arrived.
+    """An email as it was received.
 
     Attributes
     ----------
@@ -87,16 +87,16 @@ class Mail:
         return "\n".join([*(f"{name}: {value}" for name, value in self._rows()), "", self.text])
 
     def _repr_html_(self) -> str:
-        # The iframe is sandboxed, so that nothing in a mail can change the notebook.
+        # The iframe is sandboxed, so nothing in an email can change the notebook.
         page = html.escape(self.html or f"<pre>{html.escape(self.text)}</pre>", quote=True)
         return (
-            f"{card_html(self._rows())}<iframe sandbox srcdoc=\"{page}\" title='The mail' "
+            f"{card_html(self._rows())}<iframe sandbox srcdoc=\"{page}\" title='The email' "
             "style='width:100%;height:360px;border:1px solid #8888;background:Canvas'></iframe>"
         )
 
 
 class Mailbox(Sequence[Mail]):
-    """A running mail server and the mails it received, oldest first."""
+    """A running mail server and the emails it received, oldest first."""
 
     def __init__(self, security: str = "none", certificate: ssl.SSLContext | None = None) -> None:
         try:
@@ -133,13 +133,14 @@ class Mailbox(Sequence[Mail]):
             options["ssl_context"] = certificate
         # aiosmtpd's log would only distract the reader.
         logging.getLogger("mail").setLevel(logging.CRITICAL)
-        # aiosmtpd warns on every connection that without TLS the password is sent in clear text. It stays on this computer.
+        # aiosmtpd warns on every connection without TLS that the password is sent in clear text. Here the password
+        # never leaves this computer.
         warnings.filterwarnings("ignore", message="Requiring AUTH while not requiring TLS")
         self._controller = serve(Handler(), **options)
         self.host, self.port = "127.0.0.1", int(self._controller.port)
 
     def settings(self, *, verify: bool | str | Path = True) -> dict[str, Any]:
-        """Return the arguments that let `boxnb.runs.save_mail` send mail here."""
+        """Return the arguments with which `boxnb.runs.save_mail` saves this mail server in a profile."""
         return {
             "host": self.host,
             "port": self.port,
@@ -163,17 +164,17 @@ class Mailbox(Sequence[Mail]):
 
     def __repr__(self) -> str:
         lines = [f"{number:>3}  {mail.subject}" for number, mail in enumerate(self._mails)]
-        return "\n".join([f"Mailbox at {self.host}:{self.port}, {len(self)} mails", *lines])
+        return "\n".join([f"Mailbox at {self.host}:{self.port}, {len(self)} emails", *lines])
 
     def _repr_html_(self) -> str:
         rows = [
             (str(number), mail.subject, ", ".join(mail.recipients)) for number, mail in enumerate(self._mails)
         ]
-        title = f"Mailbox at {self.host}:{self.port}, {len(self)} mails"
+        title = f"Mailbox at {self.host}:{self.port}, {len(self)} emails"
         return card_html(rows, caption=title, columns=("no.", "subject", "to"))
 
     def stop(self) -> None:
-        """Stop the server. Its mails stay readable."""
+        """Stop the server. The emails it received remain available."""
         if self._controller.server is not None:
             self._controller.stop()
 
@@ -187,7 +188,8 @@ class Mailbox(Sequence[Mail]):
 def serve(handler: Any, **options: Any) -> Any:
     """Start an aiosmtpd controller on this computer that closes open connections when it stops.
 
-    aiosmtpd's own controller leaves them open: the client waits for its timeout, and the socket for garbage collection.
+    aiosmtpd's own controller leaves them open: the client then waits until it times out, and the socket stays open
+    until it is garbage-collected.
     """
     try:
         from aiosmtpd.controller import Controller
@@ -196,7 +198,7 @@ def serve(handler: Any, **options: Any) -> Any:
 
     class ClosingController(Controller):
         def __init__(self) -> None:
-            # The name in the greeting. This computer's name may contain characters that SMTP does not allow.
+            # This name is in the greeting. The computer's own name may contain characters that SMTP does not allow.
             options.setdefault("server_hostname", "localhost")
             super().__init__(handler, hostname="127.0.0.1", port=_free_port(), **options)
             self._opened: WeakSet[Any] = WeakSet()
@@ -227,7 +229,7 @@ _running: list[Mailbox] = []
 
 
 def start() -> Mailbox:
-    """Return the mail server of this process, starting it if necessary."""
+    """Return this process's mail server and start it if necessary."""
     if not _running or _running[0]._controller.server is None:
         _running[:] = [Mailbox()]
     return _running[0]

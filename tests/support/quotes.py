@@ -437,7 +437,7 @@ OTHER: dict[str, tuple[str, ...]] = {
         "'2026-11-24'", "two sheets", "a long one", "Act on that list", "one page that you can mail", "most calls for", "one call per page",
     ),
     "01-upload-files": ("contains five files", "then five rows", "four times", "five rows with", "the same", "one call listed"),
-    "02-run-log-and-mail": ("0 mails", "four characters", "most recent first"),
+    "02-run-log-and-mail": ("0 emails", "four characters", "most recent first"),
     "03-weekly-report": ("python -m boxnb",),
     "04-other-scripts-other-apis": ("five devices", "15 rows in the sandbox", "the 15 devices", "the one file", "run the two", "one row with the name",
         "the new one there", "a small one for practice",
