@@ -1,7 +1,7 @@
 """A made-up company of any size: the rows that CSV files would have. The same seed generates the same rows.
 
-Downloads have the correct size; SHA-1s are made up (see `file_bytes`). The admins are those of the small company, so the
-practice admin can sign in to both.
+Downloads have the correct size, but SHA-1s are made up (see `file_bytes`). The admins have the same logins as in the
+small company, so the practice admin can sign in to both.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ class Size:
 
 
 class Rows:
-    """The rows of each file by its name, generated on demand."""
+    """A function that takes the name of a CSV file and generates its rows."""
 
     def __init__(self, size: Size) -> None:
         self.size = size.check()
@@ -174,7 +174,7 @@ class Rows:
 
     @staticmethod
     def user_id(number: int) -> str:
-        """Return the id of user `number`. One in seven is too large for a float."""
+        """Return the id of user `number`. One id in seven is too large for a float."""
         return str(9_007_199_334_870_420 + number * 3_001 if number % 7 == 0 else 11_400_000 + number * 13)
 
     @staticmethod
