@@ -43,7 +43,7 @@ def __getattr__(name: str) -> Any:
     """
     Import the client, and the modules in `_MODULES`, on first use.
 
-    The server process also imports this package. Importing requests would take a quarter of its start-up time.
+    The server process also imports this package. Importing `requests` would take a quarter of its start-up time.
     """
     if name in _MODULES:
         return importlib.import_module(f".{name}", __name__)

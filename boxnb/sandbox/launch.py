@@ -73,7 +73,7 @@ def start(
     allow_host
         Additional host names that the sandbox accepts, for a proxy in front of it.
     users, folders, files
-        How many of each ``"large"`` has, instead of the defaults.
+        How many of each to generate for ``"large"``, instead of the defaults.
     events
         Number of events in the past year (default: 30,000, or 1,000,000 for ``"large"``).
     seed

@@ -38,6 +38,7 @@ class Mail:
     raw : bytes
         The bytes as they were received.
     message : email.message.EmailMessage
+        The parsed message.
     """
 
     def __init__(self, raw: bytes, recipients: Sequence[str]) -> None:

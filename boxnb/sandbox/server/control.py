@@ -49,7 +49,7 @@ def command_endpoint(command: Command) -> Callable[[Request], Awaitable[Response
 
 
 def ping(context: Context, body: dict[str, Any]) -> Any:
-    """Return what identifies this sandbox, its options and its time."""
+    """Return the instance of this sandbox, its options, and the time on its clock."""
     return {
         "instance": context.instance,
         "rotation": context.rotation,

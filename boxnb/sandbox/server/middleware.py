@@ -193,7 +193,7 @@ class Front:
         control = path.startswith("/_sandbox/")
         try:
             if not self.host_ok(headers.get("host", "")):
-                response = PlainTextResponse("boxnb sandbox: this host name is not served here\n", 421)
+                response = PlainTextResponse("boxnb sandbox: this host name is not allowed\n", 421)
                 await response(scope, receive, send_on)
                 sent.clear()  # Box does not send this response
                 return
@@ -214,7 +214,7 @@ class Front:
     def strip_prefix(self, scope: MutableMapping[str, Any]) -> str:
         """Return the canonical path without the proxy's prefix, and set it in `scope`.
 
-        Some proxies have already removed the prefix.
+        Some proxies remove the prefix before they forward a request.
         """
         path: str = scope["path"]
         prefix = self.context.prefix

@@ -186,7 +186,7 @@ def respond(doc: Any, status: int = 200, etag: int | None = None) -> Response:
 
 
 def authenticate(request: Request) -> Call:
-    """Return the call, made by the user of the bearer token. Raises 401, 403 or 429 (box-facts 1.12, 2.6)."""
+    """Check the bearer token and return the call with its user. Raises 401, 403 or 429 (box-facts 1.12, 2.6)."""
     context = context_of(request)
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
     query_token = request.query_params.get("access_token", "")

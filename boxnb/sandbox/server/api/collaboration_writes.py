@@ -73,7 +73,7 @@ def role_of(body: Doc, more_roles: tuple[str, ...] = ()) -> str:
 
 
 async def create(call: Call) -> Response:
-    """`POST /collaborations`: managed users and groups get access immediately, external users must accept."""
+    """`POST /collaborations`: managed users and groups get access immediately; external users must accept first."""
     call.need_write()
     body = await call.body()
     item = shared_item(call, body)
@@ -158,7 +158,10 @@ async def update(call: Call) -> Response:
 
 
 def decide(call: Call, collab: Collab, status: object) -> None:
-    """Let the invited user accept or reject. Raises 400 `invalid_status` for other values or if it is not pending."""
+    """Let the invited user accept or reject a pending collaboration.
+
+    Raises 400 `invalid_status` for other values, or if the collaboration is not pending.
+    """
     if collab.user != call.user["id"]:
         raise forbidden()
     if collab.status != "pending" or status not in ("accepted", "rejected"):

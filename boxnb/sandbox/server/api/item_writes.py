@@ -286,7 +286,7 @@ async def purge(call: Call) -> Response:
         raise forbidden()
     tree = call.context.world.tree
     with call.context.state:
-        # Items in it that were trashed separately stay in the trash: rclone's cleanup purges each of them itself.
+        # Items in the folder that were trashed separately stay in the trash: rclone's cleanup purges each one itself.
         for descendant in list(trashed_separately(item)):
             descendant.extra = {**descendant.extra, "orphan": True}
             tree.move(descendant, descendant.owner, None)

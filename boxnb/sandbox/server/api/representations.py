@@ -1,4 +1,4 @@
-"""Items and collaborations as Box returns them: mini, standard, or the requested `fields` (box-facts 3.3, 4.3 to 4.6)."""
+"""Items and collaborations as Box returns them: in mini or standard form, or with `fields` (box-facts 3.3, 4.3 to 4.6)."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def session_error(code: str, message: str) -> Exception:
 
 
 def size_of(body: Doc) -> int:
-    """Return `file_size`. Raises 400 if it is missing, invalid, or too small for parts."""
+    """Return `file_size`. Raises 400 if it is missing, invalid, or too small for a chunked upload."""
     size = body.get("file_size")
     if size is None:
         raise session_error("missing_file_size", "'file_size' is required")
@@ -221,7 +221,7 @@ async def plan(call: Call) -> Response:
     """`POST .../plan`: says which parts need not be sent.
 
     Box's SDKs have requested the plan since 2026 (`create_file_upload_session_plan`). It is a guess which parts count as
-    present: those that this session received and, for a new version, those with the file's bytes at the same offset.
+    present: those that this session has received and, for a new version, those whose bytes the file has at the offset.
     """
     session_of(call)
     requested = (await call.body()).get("parts")
@@ -265,7 +265,7 @@ def existing_bytes(call: Call, session: Doc, first: int, size: int) -> bytes:
 
 
 def received_parts(session: Doc) -> list[Doc]:
-    """Return the parts received so far, by offset."""
+    """Return the parts received so far, ordered by offset."""
     return sorted(session["parts"].values(), key=lambda part: int(part["offset"]))
 
 

@@ -154,7 +154,9 @@ async def upload_version(call: Call) -> Response:
     call.need_write()
     call.context.limits.check_upload(call.user["id"])
     attributes, file = await parts_of(call)
-    item = writable_file(call)  # check after reading, because another version may have arrived in the meantime
+    item = writable_file(
+        call
+    )  # check after reading, because another version may have arrived in the meantime
     if attributes.get("name"):
         check_name_is_free(call, item.owner, item.parent, check_name(attributes["name"]), "file", item)
     check_space(call, item.owner, len(file.data))
@@ -187,7 +189,7 @@ async def preflight(call: Call) -> Response:
 async def preflight_version(call: Call) -> Response:
     """`OPTIONS /files/:id/content`: says whether a new version would be accepted.
 
-    Box's older SDK sends it (boxsdk 1 to 4, preflight_check of a file).
+    Box's older SDK sends this request (boxsdk 1 to 4, preflight_check of a file).
     """
     call.need_write()
     body = await call.body()

@@ -174,7 +174,9 @@ def set_link(call: Call, item: Item, settings: Any) -> str:
     if "password" in settings:
         password = settings["password"]
         if password is not None and not (len(str(password)) >= 8 and STRONG.search(str(password))):
-            message = "A password needs at least 8 characters, including a digit, a capital or a special character"
+            message = (
+                "A password needs at least 8 characters, including a digit, a capital or a special character"
+            )
             raise invalid("invalid_parameter", "password", message)
         link.password = str(password) if password is not None else ""
     if "vanity_name" in settings:

@@ -1,4 +1,4 @@
-"""The clock of the sandbox: real time plus an adjustable offset, or frozen."""
+"""The sandbox clock: real time plus an adjustable offset, or a frozen time."""
 
 from __future__ import annotations
 

@@ -1,10 +1,12 @@
 """The event log: the generated past year, then what happens in the sandbox (box-facts 4.7).
 
-The streams differ in order and delay. `admin_logs` is ordered by the time of the event. It shows an event one to five
-minutes later, or up to half an hour later for one event in twenty, so a late event can appear in a time window that was
-already read. `admin_logs_streaming` is ordered by arrival, 12 s plus a random delay of up to 90 s after the event. One
-event in thirty arrives twice. This stream keeps 14 days. User streams show events immediately and keep 21 days (31 for
-`sync`). Delays use the sandbox clock; their lengths are guesses, except where box-facts gives them.
+The streams show the same events, in different orders and with different delays.
+
+`admin_logs` is ordered by the time of the event. It shows an event one to five minutes later, or up to half an hour
+later for one event in twenty, so a late event can appear in a time window that was already read.
+`admin_logs_streaming` is ordered by arrival. An event arrives 12 s after it happened, plus a random delay of up to 90 s;
+one event in thirty arrives twice. This stream keeps 14 days. User streams show events immediately and keep 21 days (31
+for `sync`). Delays use the sandbox clock. Their lengths are guesses, except where box-facts gives them.
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ from .state import State
 from .times import DAY, iso
 from .tree import Item
 
-SHIFT = 21  # a position is the milliseconds, then this many bits of the event's number; deliberately above 2^53
+SHIFT = (
+    21  # a position is the milliseconds, then this many bits of the event's number; deliberately above 2^53
+)
 LIVE = 1_500_000
 ADMIN_DAYS, STREAMING_DAYS, USER_DAYS, SYNC_DAYS = 365, 14, 21, 31
 USER_NAMES = {

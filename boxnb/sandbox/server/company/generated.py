@@ -149,13 +149,13 @@ class Size:
         """Return this size. Raises `ValueError` if it is impossible."""
         if self.users < 3 or self.folders < 1 or min(self.files, self.events) < 0 or self.users > 2_000_000:
             raise ValueError(
-                "a company has 3 to 2,000,000 users, at least one folder, and 0 or more files and events"
+                "a company must have 3 to 2,000,000 users, at least one folder, and 0 or more files and events"
             )
         return self
 
 
 class Rows:
-    """A function that takes the name of a CSV file and generates its rows."""
+    """The rows of a generated company. A call with the name of a CSV file yields the rows of that file."""
 
     def __init__(self, size: Size) -> None:
         self.size = size.check()

@@ -140,7 +140,7 @@ class Maker:
         columns.places.append(self.addresses.of(address or self.address(actor)))
 
     def address(self, actor: str) -> str:
-        """Return an IP address for a user: the office's or the home's. Both are reserved for documentation."""
+        """Return an IP address for a user, at the office or at home. All are reserved for documentation."""
         if self.random.random() < 0.6:
             return f"192.0.2.{10 + hash_of(actor) % 6}"
         return f"198.51.100.{1 + hash_of(actor + 'home') % 190}"

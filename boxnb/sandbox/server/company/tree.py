@@ -19,7 +19,7 @@ TRASH_DAYS = 30
 
 @dataclass(slots=True)
 class Link:
-    """A shared link; `expires` is epoch seconds."""
+    """A shared link; `expires` is in epoch seconds."""
 
     access: str
     expires: float | None = None
@@ -36,7 +36,7 @@ class Item:
     """A folder, file or web link. `parent` is None on the top level of its owner (folder 0 of that user).
 
     `key` generates the bytes of a file that was never uploaded (see `file_bytes`). It is empty for uploaded files, whose
-    bytes are saved by SHA-1. `total` is the size of a folder's subtree, or -1 until it is counted.
+    bytes are saved by SHA-1. `total` is the size of everything in a folder, or -1 until it is calculated.
     """
 
     __slots__ = (
@@ -255,7 +255,7 @@ class Tree:
         return parent.children if parent.children is not None else {}
 
     def find_by_name(self, owner: str, parent: Item | None, name: str) -> Item | None:
-        """Return the item with this name in a folder, or None. The case of letters and trashed items are ignored."""
+        """Return the item with this name in a folder, or None. Case is ignored, and so are trashed items."""
         folded_name = name.casefold()
         for item in self.siblings(owner, parent).values():
             if item.trashed is None and item.name.casefold() == folded_name:
@@ -263,7 +263,7 @@ class Tree:
         return None
 
     def discard_sizes(self, parent: Item | None) -> None:
-        """Discard the saved totals of this folder and its ancestors."""
+        """Discard the calculated totals of this folder and its ancestors."""
         for folder in parent.up() if parent else ():
             folder.total = -1
 
@@ -277,7 +277,7 @@ class Tree:
         return item
 
     def put(self, item: Item, parent: Item | None) -> None:
-        """Put an item into a folder (None: its owner's top level)."""
+        """Put an item into a folder, or on its owner's top level if `parent` is None."""
         item.parent = parent
         self.siblings(item.owner, parent)[item.kind, item.id] = item
         self.discard_sizes(parent)

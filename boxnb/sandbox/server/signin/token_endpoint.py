@@ -218,7 +218,7 @@ async def revoke(request: Request) -> Response:
 
 
 async def metadata(request: Request) -> Response:
-    """Handle `GET /.well-known/oauth-authorization-server` (RFC 8414), as Box does (observed, box-facts 1.3)."""
+    """Handle `GET /.well-known/oauth-authorization-server` (RFC 8414), as observed at Box (box-facts 1.3)."""
     context = context_of(request)
     base = str(request.base_url).rstrip("/") + context.prefix
     return JSONResponse(
