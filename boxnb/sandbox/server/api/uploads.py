@@ -154,9 +154,8 @@ async def upload_version(call: Call) -> Response:
     call.need_write()
     call.context.limits.check_upload(call.user["id"])
     attributes, file = await parts_of(call)
-    item = writable_file(
-        call
-    )  # check after reading, because another version may have arrived in the meantime
+    # Check after reading the form, because another version may have arrived in the meantime.
+    item = writable_file(call)
     if attributes.get("name"):
         check_name_is_free(call, item.owner, item.parent, check_name(attributes["name"]), "file", item)
     check_space(call, item.owner, len(file.data))
