@@ -137,7 +137,7 @@ async def create_user(call: Call) -> Response:
 
 
 def changeable_user(call: Call) -> Doc:
-    """Return the user named in the path. Raises 403 for a co-admin, who cannot change other admins."""
+    """Return the user named in the path. Raises 403 if a co-admin tries to change another admin."""
     user_id = call.request.path_params["id"]
     user = call.context.world.users.get(user_id)
     if user is None:
@@ -343,7 +343,7 @@ async def add_member(call: Call) -> Response:
 
 
 def refuse_permissions(body: Doc) -> None:
-    """Raise 501 if the body limits a group admin's permissions. An empty object limits nothing: permissions that it
+    """Raise 501 if the body sets permissions of a group admin. An empty object is accepted, because permissions that it
     does not contain stay enabled (Box's OpenAPI description of `POST /group_memberships`).
     """
     flags = body.get("configurable_permissions")

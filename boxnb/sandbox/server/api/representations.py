@@ -220,7 +220,7 @@ def purged_at(view: View, item: Item) -> str | None:
 
 
 def lock(view: View, item: Item) -> Doc | None:
-    """Return a file's lock, or None if it has expired. Responses call the expiry `expired_at`, not `expires_at`."""
+    """Return a file's lock, or None if it is not locked. Responses call the expiry `expired_at`, not `expires_at`."""
     file_lock = item.extra.get("lock")
     if not file_lock or (file_lock["expires"] is not None and view.now >= file_lock["expires"]):
         return None

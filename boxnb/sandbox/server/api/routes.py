@@ -54,7 +54,7 @@ UPLOAD_TABLES = [uploads.UPLOAD_PATHS, upload_sessions.PATHS]  # on the upload h
 
 
 class Resource(BaseRoute):
-    """The routes of one resource, such as ``/2.0/users``. Only paths that start with it are compared with its routes."""
+    """The routes of one resource, such as ``/2.0/users``. They are compared only with paths that start like this."""
 
     def __init__(self, start: str, routes: list[Route]) -> None:
         self.start, self.routes = start, routes
