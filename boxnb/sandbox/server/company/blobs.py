@@ -18,7 +18,7 @@ class Blobs:
         self.folder, self.parts = folder / "content", folder / "parts"
 
     def put(self, chunks: Iterable[bytes]) -> tuple[str, int]:
-        """Save these bytes and return their SHA-1 in hex and their number."""
+        """Save these bytes and return their SHA-1 in hex and their size."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         digest, size = hashlib.sha1(usedforsecurity=False), 0
         draft = self.folder / f".{secrets.token_hex(8)}"

@@ -26,9 +26,8 @@ from .state import State
 from .times import DAY, iso
 from .tree import Item
 
-SHIFT = (
-    21  # a position is the milliseconds, then this many bits of the event's number; deliberately above 2^53
-)
+# A position is the milliseconds, then this many bits of the event's number. It is deliberately above 2^53.
+SHIFT = 21
 LIVE = 1_500_000
 ADMIN_DAYS, STREAMING_DAYS, USER_DAYS, SYNC_DAYS = 365, 14, 21, 31
 USER_NAMES = {

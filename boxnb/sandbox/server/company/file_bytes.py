@@ -1,8 +1,8 @@
 """The bytes of files that were never uploaded: generated from a key on demand, not saved.
 
-A file of the practice company always has the same bytes. Their number is the file's size, and their SHA-1 is the one in
-`files.csv`. A 4 GB film is streamed and takes no disk space. In a generated company (`large`), sizes are also correct,
-but the SHA-1s are made up, because hashing 200,000 files would delay the start.
+A file of the practice company always has the same bytes, and they match the size and the SHA-1 in `files.csv`. A 4 GB
+film is streamed and takes no disk space. In a generated company (`large`), sizes are also correct, but the SHA-1s are
+made up, because hashing 200,000 files would delay the start.
 """
 
 from __future__ import annotations
