@@ -1,9 +1,10 @@
-"""The sandbox: start it, stop it, set its clock, switch faults on, read its record.
+"""The sandbox: start it, stop it, set its clock, switch faults on, read its record of requests.
 
-This package imports only `errors`, `cards` and `local`; the server in `server` runs in its own process.
+From the rest of boxnb, this package imports only `errors`, `cards` and `local`. The server, in `server`, runs in its
+own process.
 
-Everything here is a thin client that talks to the sandbox over HTTP. `start()` finds the shared sandbox or starts it.
-`start(private=True)` starts your own, so that setting its clock or switching faults on does not affect anyone else::
+`launch` and `client` are a thin client that talks to the sandbox over HTTP. `start()` returns the shared sandbox and
+starts it if necessary. `start(private=True)` starts a sandbox of your own; its clock and faults affect no one else::
 
     with boxnb.sandbox.start(private=True) as sandbox:
         sandbox.clock.advance(3600)
@@ -40,9 +41,9 @@ _MODULES = ("devices", "mail", "older")
 
 def __getattr__(name: str) -> Any:
     """
-    Import the client and the other practice servers on first use.
+    Import the client, and the modules in `_MODULES`, on first use.
 
-    The sandbox's own process is in this package, too, and would spend a quarter of its start on importing requests.
+    The server process also imports this package. Importing `requests` would take a quarter of its start-up time.
     """
     if name in _MODULES:
         return importlib.import_module(f".{name}", __name__)
@@ -52,5 +53,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """List everything, before it is imported."""
+    """List all names, including those that are not imported yet."""
     return sorted({*globals(), *__all__, *_MODULES})

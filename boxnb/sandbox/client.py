@@ -1,4 +1,4 @@
-"""A running sandbox as its user sees it, over HTTP: its pages and its control surface."""
+"""Control a running sandbox over HTTP, through its pages and its control surface."""
 
 from __future__ import annotations
 
@@ -43,25 +43,26 @@ class Clock:
         return self._do("advance", seconds=seconds)
 
     def freeze(self) -> float:
-        """Stop the clock; `advance` still moves it."""
+        """Stop the clock and return its time; `advance` still moves it."""
         return self._do("freeze")
 
     def reset(self) -> float:
-        """Return to real time."""
+        """Set the clock back to real time and return the new time."""
         return self._do("reset")
 
 
 class Faults:
-    """The faults of a sandbox: what goes wrong on purpose."""
+    """The faults of a sandbox: failures that it simulates."""
 
     def __init__(self, sandbox: Callable[[], Sandbox]) -> None:
         self._sandbox = sandbox
 
     def add(self, path: str, kind: str, times: int = 1, **settings: Any) -> dict[str, Any]:
-        """Switch a fault on for the next `times` calls whose path matches `path` (a shell pattern such as ``/2.0/users*``).
+        """Switch a fault on for the next `times` calls whose path matches the shell pattern `path`.
 
-        Kinds: latency, 202, 429, 500, 502, 503, reset_before, reset_after, truncated, html, content_type, drip, conflict,
-        lost_token. Settings: `skip` (let this many calls pass first), `seconds`, `retry_after`, `method`.
+        Example of a pattern: ``/2.0/users*``. Kinds: latency, 202, 429, 500, 502, 503, reset_before, reset_after,
+        truncated, html, content_type, drip, conflict, lost_token. Settings: `skip` (how many matching calls to let
+        through first), `seconds`, `retry_after`, `method`.
         """
         fault: dict[str, Any] = self._sandbox()._control(
             "faults", do="add", path=path, kind=str(kind), times=times, **settings
@@ -144,7 +145,7 @@ class Sandbox:
         return response.json()
 
     def alive(self, instance: str | None = None) -> bool:
-        """Return whether this sandbox responds to the key."""
+        """Return whether the sandbox responds to its key and, if `instance` is given, is that instance."""
         try:
             response = self._http.post(
                 f"{self.url}/_sandbox/ping", json={}, headers={"X-Sandbox-Key": self._key}, timeout=3
@@ -154,7 +155,7 @@ class Sandbox:
             return False
 
     def server(self) -> dict[str, str]:
-        """Return its URLs, as arguments for `Server(**sandbox.server())`."""
+        """Return the sandbox's URLs as arguments for `Server(**sandbox.server())`."""
         return {
             "name": "sandbox",
             "authorize_url": f"{self.url}/api/oauth2/authorize",
@@ -172,26 +173,27 @@ class Sandbox:
     def register_app(
         self, name: str, redirect_uris: list[str], scopes: list[str] | None = None
     ) -> dict[str, Any]:
-        """Register an app as in the app console and return it, with its client ID and client secret."""
+        """Register an app, as the app console does, and return it with its client ID and client secret."""
         app: dict[str, Any] = self._control("apps", name=name, redirect_uris=redirect_uris, scopes=scopes)
         return app
 
     def change_app(self, client_id: str, **changes: Any) -> dict[str, Any]:
-        """Change the `scopes`, `redirect_uris` or `enabled` of an app. Existing tokens keep their scopes."""
+        """Change an app's `scopes`, `redirect_uris` or `enabled`. Existing tokens keep their scopes."""
         app: dict[str, Any] = self._control("app", client_id=client_id, **changes)
         return app
 
     def change_user(self, login: str, **changes: str) -> dict[str, Any]:
-        """Change the `status`, `role` or `name` of a user."""
+        """Change a user's `status`, `role` or `name`."""
         user: dict[str, Any] = self._control("user", login=login, **changes)
         return user
 
     def approve(
         self, url: str, login: str | None = None, password: str | None = None, *, deny: bool = False
     ) -> str:
-        """Act as the user: open the authorization URL, sign in, grant (or deny). Return the redirect URL without following it.
+        """Act as the user: open the authorization URL, sign in, and grant (or deny) access.
 
-        `login` defaults to the practice admin. Raises `SandboxError` if a page is not the expected one.
+        Return the redirect URL without following it. `login` defaults to the practice admin. Raises `SandboxError` if a
+        page is not the expected one.
         """
         if not url.startswith(self.url + "/"):
             fail(f"This authorization URL does not belong to the sandbox at {self.url}.")
@@ -220,7 +222,10 @@ class Sandbox:
         return form
 
     def record(self, *, clear: bool = False) -> list[dict[str, Any]]:
-        """Return every request the sandbox received, oldest first, with fingerprints instead of secrets."""
+        """Return the requests that the sandbox received, oldest first, with fingerprints instead of secrets.
+
+        With `clear`, also empty the record.
+        """
         entries: list[dict[str, Any]] = self._control("record", clear=clear)
         return entries
 
@@ -250,7 +255,7 @@ class Sandbox:
 
 
 def _heading(html: str) -> str:
-    """Return the heading or alert of a page, for a message."""
+    """Return the alert or the heading of a page, for an error message."""
     for start, end in (('role="alert">', "</p>"), ("<h1>", "</h1>")):
         if start in html:
             return html.split(start, 1)[1].split(end, 1)[0]

@@ -1,7 +1,7 @@
-"""Find or start a sandbox, and the shared sandbox's functions: stop, approve, record, clock, faults.
+"""Find or start a sandbox, and control the shared one: stop, approve, record, clock, faults.
 
-The sandbox runs in its own process; everything here talks to it over HTTP. `start()` finds the shared sandbox or starts
-it. `start(private=True)` starts your own, so that setting its clock or switching faults on does not affect anyone else::
+The sandbox runs in its own process; the functions here talk to it over HTTP. `start()` returns the shared sandbox and
+starts it if necessary. `start(private=True)` starts a sandbox of your own; its clock and faults affect no one else::
 
     with boxnb.sandbox.start(private=True) as sandbox:
         sandbox.clock.advance(3600)
@@ -48,34 +48,36 @@ def start(
     events: int | None = None,
     seed: str = "1",
 ) -> Sandbox:
-    """Find the shared sandbox or start it. With `private`, start your own.
+    """Return the shared sandbox and start it if necessary. With `private`, start a sandbox of your own.
 
     Parameters
     ----------
     port
-        Port on 127.0.0.1. 0 takes the previous port if it is free, else any free one.
+        Port on 127.0.0.1. With 0, the sandbox uses its previous port if that is free, else any free port.
     state
-        Folder of the state. Without one, a private sandbox gets a temporary folder and stops with this process, even
-        if the process is killed. Its folder is then removed, as by `.stop()`.
+        Folder for the saved state. Without `state`, a private sandbox uses a temporary folder and stops when this
+        process ends, even if the process is killed. The folder is then removed; `.stop()` removes it, too.
     world
         ``"small"``, ``"large"`` (50,000 users, 5,000 folders, 200,000 files and 1,000,000 events, generated from a
         seed; takes half a minute to start), or a folder with CSV files like those of ``"small"``.
     rotation
-        ``"grace"``: the old pair works until the new access token is first used; ``"strict"``: it stops working immediately.
+        What a refresh does to the old token pair. With ``"grace"``, the old pair works until the new access token is
+        first used; with ``"strict"``, it stops working immediately.
     idle
-        Stop after this many seconds without a request (default 8 h, private 30 min; 0: never).
+        Stop after this many seconds without a request (default: 8 h, or 30 min if private; 0: never).
     limits
-        How the 1000 calls per minute and user are counted: ``"rolling"``, ``"fixed"``, ``"bucket"`` or ``"off"``.
+        How calls are counted towards the limit of 1000 per minute and user: ``"rolling"``, ``"fixed"``, ``"bucket"`` or
+        ``"off"``.
     prefix
         Path prefix of a proxy in front of the sandbox.
     allow_host
-        Additional host names to serve, for a proxy in front.
+        Additional host names that the sandbox accepts, for a proxy in front of it.
     users, folders, files
-        Sizes of ``"large"``, to replace the defaults.
+        How many of each to generate for ``"large"``, instead of the defaults.
     events
-        Number of events in the past year (``"small"``: 30,000).
+        Number of events in the past year (default: 30,000, or 1,000,000 for ``"large"``).
     seed
-        Seed from which ``"large"``, and the events of any company, are generated.
+        Seed for generating ``"large"``, and the events of any company.
 
     Raises
     ------
@@ -130,8 +132,8 @@ def _launch(
 ) -> Sandbox:
     """Start the process in its own session and wait until it responds.
 
-    A ``tied`` sandbox reads from a pipe whose other end this process holds. The operating system closes the pipe when this
-    process ends, even if it is killed; the sandbox then stops too and removes its folder.
+    A ``tied`` sandbox reads from a pipe whose other end is in this process. The operating system closes the pipe when
+    this process ends, even if it is killed; the sandbox then stops, too, and removes its folder.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder, announcement = folder.resolve(), announcement.resolve()
@@ -152,7 +154,7 @@ def _launch(
             command += [f"--{name}={item}"] if item else []
     environment = {**os.environ, "BOXNB_SANDBOX_KEY": key}
     package = Path(__file__).resolve().parents[2]
-    if package.name not in ("site-packages", "dist-packages"):  # a checkout, not installed
+    if package.name not in ("site-packages", "dist-packages"):  # a checkout, not an installed package
         environment["PYTHONPATH"] = os.pathsep.join(
             filter(None, [str(package), environment.get("PYTHONPATH")])
         )
@@ -193,7 +195,7 @@ def _launch(
 
 
 def _announced(path: Path, key: str) -> Sandbox | None:
-    """Return the sandbox that announced itself with our key, or None if it has not yet."""
+    """Return the sandbox that announced itself with this key, or None if it has not done so yet."""
     try:
         info = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -214,12 +216,12 @@ def stop() -> bool:
 
 
 def approve(url: str, login: str | None = None, password: str | None = None, *, deny: bool = False) -> str:
-    """Act as the user who signs in to the shared sandbox; see `Sandbox.approve`."""
+    """Sign in to the shared sandbox and grant or deny access, as a user would; see `Sandbox.approve`."""
     return start().approve(url, login, password, deny=deny)
 
 
 def record() -> list[dict[str, Any]]:
-    """Return what the shared sandbox recorded; see `Sandbox.record`."""
+    """Return the requests that the shared sandbox received; see `Sandbox.record`."""
     return start().record()
 
 

@@ -31,13 +31,14 @@ INBOX = "ada.admin@example.com"
 
 
 class Mail:
-    """An email as it arrived.
+    """An email as it was received.
 
     Attributes
     ----------
     raw : bytes
         The bytes as they were received.
     message : email.message.EmailMessage
+        The parsed message.
     """
 
     def __init__(self, raw: bytes, recipients: Sequence[str]) -> None:
@@ -87,7 +88,7 @@ class Mail:
         return "\n".join([*(f"{name}: {value}" for name, value in self._rows()), "", self.text])
 
     def _repr_html_(self) -> str:
-        # The iframe is sandboxed, so that nothing in an email can change the notebook.
+        # The iframe is sandboxed, so nothing in an email can change the notebook.
         page = html.escape(self.html or f"<pre>{html.escape(self.text)}</pre>", quote=True)
         return (
             f"{card_html(self._rows())}<iframe sandbox srcdoc=\"{page}\" title='The email' "
@@ -133,13 +134,14 @@ class Mailbox(Sequence[Mail]):
             options["ssl_context"] = certificate
         # aiosmtpd's log would only distract the reader.
         logging.getLogger("mail").setLevel(logging.CRITICAL)
-        # aiosmtpd warns on every connection that without TLS the password is sent in clear text. It stays on this computer.
+        # aiosmtpd warns on every connection without TLS that the password is sent in clear text. Here the password
+        # never leaves this computer.
         warnings.filterwarnings("ignore", message="Requiring AUTH while not requiring TLS")
         self._controller = serve(Handler(), **options)
         self.host, self.port = "127.0.0.1", int(self._controller.port)
 
     def settings(self, *, verify: bool | str | Path = True) -> dict[str, Any]:
-        """Return the arguments that let `boxnb.runs.save_mail` send mail here."""
+        """Return the arguments with which `boxnb.runs.save_mail` saves this mail server in a profile."""
         return {
             "host": self.host,
             "port": self.port,
@@ -167,16 +169,17 @@ class Mailbox(Sequence[Mail]):
 
     def __repr__(self) -> str:
         lines = [f"{number:>3}  {mail.subject}" for number, mail in enumerate(self._mails)]
-        return "\n".join([self._title(), *lines])
+        return "\n".join([f"Mailbox at {self.host}:{self.port}, {len(self)} emails", *lines])
 
     def _repr_html_(self) -> str:
         rows = [
             (str(number), mail.subject, ", ".join(mail.recipients)) for number, mail in enumerate(self._mails)
         ]
-        return card_html(rows, caption=self._title(), columns=("no.", "subject", "to"))
+        title = f"Mailbox at {self.host}:{self.port}, {len(self)} emails"
+        return card_html(rows, caption=title, columns=("no.", "subject", "to"))
 
     def stop(self) -> None:
-        """Stop the server. Its emails stay readable."""
+        """Stop the server. The emails it received remain available."""
         if self._controller.server is not None:
             self._controller.stop()
 
@@ -190,7 +193,8 @@ class Mailbox(Sequence[Mail]):
 def serve(handler: Any, **options: Any) -> Any:
     """Start an aiosmtpd controller on this computer that closes open connections when it stops.
 
-    aiosmtpd's own controller leaves them open: the client waits for its timeout, and the socket for garbage collection.
+    aiosmtpd's own controller leaves them open: the client then waits until it times out, and the socket stays open
+    until it is garbage-collected.
     """
     try:
         from aiosmtpd.controller import Controller
@@ -199,7 +203,7 @@ def serve(handler: Any, **options: Any) -> Any:
 
     class ClosingController(Controller):
         def __init__(self) -> None:
-            # The name in the greeting. This computer's name may contain characters that SMTP does not allow.
+            # This name is in the greeting. The computer's own name may contain characters that SMTP does not allow.
             options.setdefault("server_hostname", "localhost")
             super().__init__(handler, hostname="127.0.0.1", port=_free_port(), **options)
             self._opened: WeakSet[Any] = WeakSet()
@@ -230,7 +234,7 @@ _running: list[Mailbox] = []
 
 
 def start() -> Mailbox:
-    """Return the mail server of this process, starting it if necessary."""
+    """Return this process's mail server and start it if necessary."""
     if not _running or _running[0]._controller.server is None:
         _running[:] = [Mailbox()]
     return _running[0]

@@ -1,4 +1,4 @@
-"""What an older script leaves behind: a property list with a refresh token and the time it was issued."""
+"""Write what an older script leaves behind: a property list with a refresh token and the time it was issued."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .launch import start
 
 
 def script(path: str | os.PathLike[str]) -> Path:
-    """Write a property list with a refresh token of the practice admin, and return its path."""
+    """Write a property list with a refresh token for the practice admin, and return its path."""
     sandbox = start()
     app, server = sandbox.practice_client(), sandbox.server()
     query = {"response_type": "code", "client_id": app["client_id"], "redirect_uri": app["redirect_uri"]}

@@ -53,9 +53,9 @@ def register_in_the_console(person: Person, redirect_uri: str) -> dict[str, str]
     """Create an app on the sandbox's console page, in a separate tab as in Box's Developer Console."""
     tab = person.window.new_page()
     tab.goto(boxnb.sandbox.start().url + "/console")
-    tab.get_by_label("Name of the app").fill("My notebook")
+    tab.get_by_label("App name").fill("My notebook")
     tab.get_by_label("Redirect URIs").fill(redirect_uri)
-    tab.get_by_role("button", name="Create the app").click()
+    tab.get_by_role("button", name="Create app").click()
     expect(tab.get_by_role("status")).to_contain_text("is ready")
     values = tab.locator("dl dd").all_inner_texts()
     tab.close()

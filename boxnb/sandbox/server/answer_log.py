@@ -1,7 +1,7 @@
-"""For tests: log every response of the Box API, to validate it against Box's API description later.
+"""For tests: log every API response, so that it can be validated against Box's API description later.
 
-Off unless the environment variable ``BOXNB_SANDBOX_EXCHANGES`` is the path of a folder. Each process writes one file with
-one line of JSON per response. A long body is saved once, in a file named by its SHA-256. Tokens are redacted.
+Logging is on if the environment variable ``BOXNB_SANDBOX_EXCHANGES`` is the path of a folder. Each process writes one
+file with one line of JSON per response. A long body is saved once, in a file named by its SHA-256. Tokens are redacted.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Exchanges:
         return cls(Path(folder)) if folder else None
 
     def write(self, method: str, path: str, fault: str | None, messages: list[Message]) -> None:
-        """Write a response of the Box API, given as the ASGI messages that were sent. Ignore other paths."""
+        """Write an API response, given as the ASGI messages that were sent. Ignore paths that Box does not have."""
         if not path.startswith(SURFACE) or not messages:
             return
         headers = {name.decode("latin-1").lower(): value for name, value in messages[0].get("headers", [])}
@@ -58,7 +58,7 @@ class Exchanges:
             line["file"] = self._save_body(body)
         else:
             line["body"] = TOKEN.sub(rb"\1masked", body).decode("utf-8", "replace")
-        # A single call, so that a killed process does not leave half a line.
+        # A single call, so a killed process does not leave half a line.
         os.write(self._lines, json.dumps(line).encode() + b"\n")
 
     def _save_body(self, body: bytes) -> str:

@@ -1,4 +1,4 @@
-"""The application: the paths of Box, the sandbox's own pages, the control surface."""
+"""The application: Box's paths, the sandbox's own pages, and the control surface."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def home(request: Request) -> Response:
 
 
 async def http_error(request: Request, error: Exception) -> Response:
-    """Return 404 or 405 for paths outside the API tables, in Box's format (box-facts 2.5)."""
+    """Return 404 or 405, in Box's format, for paths outside the API tables (box-facts 2.5)."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     if status == 404 and "text/html" in request.headers.get("accept", ""):
         return page("Nothing here", fill("nothing"), status=404)
@@ -36,7 +36,7 @@ async def http_error(request: Request, error: Exception) -> Response:
 
 
 async def client_disconnected(request: Request, error: Exception) -> Response:
-    """Return a response for a client that disconnected while it sent the body. No one reads it."""
+    """Return a response for a client that disconnected while it was sending the body. No one receives the response."""
     request.scope["boxnb.disconnected"] = True
     return Response(status_code=408)
 

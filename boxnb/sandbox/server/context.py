@@ -1,4 +1,4 @@
-"""What every handler of the sandbox shares: state, clock, company, faults, record, options."""
+"""What all handlers of the sandbox share: state, clock, company, faults, record, options."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .rate_limits import Limits
 
 EVENTS = 30_000
 MAX_FORM_FIELDS = 100
-"""The largest number of fields that a form may have; the sandbox's own forms have at most ten."""
+"""The largest number of fields that a form can have. The sandbox's own forms have far fewer."""
 PASSWORD = "practice"  # shown on the sign-in page; valid only in the practice company
 SCOPES = {
     "root_readonly": "Read all files and folders this user can see",
@@ -83,7 +83,7 @@ class Context:
             self.state.set_meta("practice.client_id", app["client_id"])
 
     def _past_year(self) -> Columns:
-        """Generate the events of the year before the first start. They are the same whenever this is called."""
+        """Generate the events of the year before the first start. Every call returns the same events."""
         maker = Maker(self.world.untouched(), self.events, self.seed)
         return maker.make(self.world.rows("incidents"))
 
@@ -113,7 +113,10 @@ def context_of(request: Request) -> Context:
 
 
 def refusal(path: str, status: int, message: str) -> ApiError:
-    """Return the error for a body that is refused unread, in the error format of its path. It closes the connection."""
+    """Return the error for a body that the sandbox refuses, in the error format of `path`.
+
+    The response closes the connection.
+    """
     headers = {"Connection": "close"}
     if path.startswith("/oauth2/"):
         body = {"error": "invalid_request", "error_description": message}
@@ -122,25 +125,25 @@ def refusal(path: str, status: int, message: str) -> ApiError:
 
 
 async def form_of(request: Request) -> dict[str, str]:
-    """Return the fields of an `application/x-www-form-urlencoded` body (the first of each name, RFC 6749 3.2).
+    """Return the fields of an `application/x-www-form-urlencoded` body.
 
-    Raises 400 if there are more than `MAX_FORM_FIELDS`.
+    If a name is repeated, its first value counts (RFC 6749 3.2). Raises 400 if there are more than `MAX_FORM_FIELDS`.
     """
     content = (await request.body()).decode("utf-8", "replace")
     fields: dict[str, str] = {}
     try:
         pairs = parse_qsl(content, keep_blank_values=True, max_num_fields=MAX_FORM_FIELDS)
     except ValueError:
-        raise refusal(request.url.path, 400, f"A form has at most {MAX_FORM_FIELDS} fields") from None
+        raise refusal(request.url.path, 400, f"The form has more than {MAX_FORM_FIELDS} fields") from None
     for name, value in pairs:
         fields.setdefault(name, value)
     return fields
 
 
 def parse_json(text: bytes) -> Any:
-    """Parse JSON that can be saved and returned in a listing.
+    """Parse JSON whose values can be saved and returned in later responses.
 
-    Raises `ValueError` if it is not JSON, or contains a lone surrogate, NaN, an infinity or an integer beyond 64 bits.
+    Raises `ValueError` if `text` is not JSON, or contains a lone surrogate, NaN, infinity or a number of 2^63 or more.
     Any of these would break every later response that contains it.
     """
     try:

@@ -1,6 +1,6 @@
 """The control surface `/_sandbox/...`: for the user of this computer, never for web pages.
 
-Every call needs the key of this process in ``X-Sandbox-Key``. Calls with a foreign ``Origin`` are refused.
+Every call needs the sandbox's key in ``X-Sandbox-Key``. Calls with the ``Origin`` of another site are refused.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def command_endpoint(command: Command) -> Callable[[Request], Awaitable[Response
         if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
             return refuse(403, "the control surface does not accept requests from other web pages")
         if not hmac.compare_digest(key.encode(), context.key.encode()):
-            return refuse(403, "the key of the sandbox is missing or wrong")
+            return refuse(403, "the sandbox's key is missing or wrong")
         content = await request.body()
         try:
             body = parse_json(content) if content else {}
@@ -49,7 +49,7 @@ def command_endpoint(command: Command) -> Callable[[Request], Awaitable[Response
 
 
 def ping(context: Context, body: dict[str, Any]) -> Any:
-    """Identify this sandbox."""
+    """Return the instance of this sandbox, its options, and the time on its clock."""
     return {
         "instance": context.instance,
         "rotation": context.rotation,
@@ -92,11 +92,11 @@ def register(context: Context, body: dict[str, Any]) -> Any:
 
 
 def check_app(name: str, uris: list[str], scopes: list[str] | None) -> tuple[str, list[str], list[str]]:
-    """Check an app by the console's rules (box-facts 1.4). Return its name, URIs and scopes. Raises `ValueError`."""
+    """Check an app by the console's rules (box-facts 1.4) and return its name, URIs and scopes. Raises `ValueError`."""
     if not name.strip() or not name.isprintable():
-        raise ValueError("the name of an app is empty or contains control characters")
+        raise ValueError("the app's name is empty or contains control characters")
     if not uris or len(set(uris)) != len(uris):
-        raise ValueError("an app needs at least one redirect URI, and no URI may be listed twice")
+        raise ValueError("an app needs at least one redirect URI, and each URI can be listed only once")
     for uri in uris:
         parts = urlsplit(uri)
         loopback = parts.hostname in ("localhost", "127.0.0.1", "::1")
@@ -110,7 +110,10 @@ def check_app(name: str, uris: list[str], scopes: list[str] | None) -> tuple[str
 
 
 def change_app(context: Context, body: dict[str, Any]) -> Any:
-    """Change an app as in the console: `{"client_id", "scopes"?, "redirect_uris"?, "enabled"?}`. Tokens keep their scopes."""
+    """Change an app as in the console: `{"client_id", "scopes"?, "redirect_uris"?, "enabled"?}`.
+
+    Existing tokens keep their scopes.
+    """
     app = context.state.app(str(body["client_id"]))
     if app is None:
         raise ValueError("no app has this client ID")
@@ -131,7 +134,7 @@ def change_app(context: Context, body: dict[str, Any]) -> Any:
 
 
 def change_user(context: Context, body: dict[str, Any]) -> Any:
-    """Suspend a user or change a role or name: `{"login", "status"?, "role"?, "name"?}`."""
+    """Change a user's status, role or name: `{"login", "status"?, "role"?, "name"?}`."""
     user = context.world.by_login(str(body["login"]))
     if user is None:
         raise ValueError("no user has this login")
@@ -156,7 +159,7 @@ def faults(context: Context, body: dict[str, Any]) -> Any:
 
 
 def record(context: Context, body: dict[str, Any]) -> Any:
-    """Return every request received, oldest first, with secrets redacted."""
+    """Return the recorded requests, oldest first, with secrets redacted."""
     entries = list(context.record)
     if body.get("clear"):
         context.record.clear()

@@ -28,7 +28,7 @@ def client_error(
     headers: dict[str, str] | None = None,
     conflicts: Any = None,
 ) -> ApiError:
-    """Build a `ClientError` body. Its request id differs from the header's, as in Box."""
+    """Build an error with a `ClientError` body. Its request id differs from the one in the header, as in Box."""
     body: dict[str, Any] = {
         "type": "error",
         "status": status,

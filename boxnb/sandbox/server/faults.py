@@ -1,4 +1,4 @@
-"""Faults that can be switched on: what networks, proxies and busy servers do to a client."""
+"""Faults that can be switched on: failures that networks, proxies and busy servers cause."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from typing import Any
 
 KINDS = {
     "latency": "respond after `seconds`",
-    "202": "202 with an empty body: not ready, repeat the call after `retry_after` seconds (default 1)",
+    "202": "202 with an empty body: not ready yet; repeat the call after `retry_after` seconds (default 1)",
     "429": "429, with `retry_after` seconds in the header if set",
     "500": "500 without doing the work",
     "502": "502 without doing the work",
     "503": "503 without doing the work, with `retry_after` seconds in the header if set",
     "reset_before": "reset the connection before doing the work",
-    "reset_after": "do the work, then reset the connection: the response is lost",
-    "truncated": "cut the response off in the middle",
+    "reset_after": "do the work, then reset the connection, so the response is lost",
+    "truncated": "send only the first half of the response",
     "html": "a proxy's HTML page with status 200 instead of the response",
-    "content_type": "the right response with the content type text/plain",
+    "content_type": "the real response, but with the content type text/plain",
     "drip": "the response in small chunks, `seconds` apart",
     "conflict": "409 with an empty body, as Box sends when two refreshes race",
-    "lost_token": "the token endpoint rotates the pair; its response is lost",
+    "lost_token": "the token endpoint replaces the token pair, but its response is lost",
 }
 
 
 @dataclass
 class Fault:
-    """A fault of this `kind` for the next `times` calls whose path matches `path` (shell pattern), after skipping `skip`."""
+    """A fault for the next `times` calls whose path matches the shell pattern `path`, after `skip` such calls."""
 
     id: int
     path: str
@@ -73,7 +73,7 @@ class Faults:
         return asdict(fault)
 
     def take(self, method: str, path: str) -> Fault | None:
-        """Return the fault for this call and count it down, or None if there is none."""
+        """Return the fault for this call and count the call, or return None if no fault applies."""
         for fault in self._faults:
             if fault.method not in ("", method) or not fnmatchcase(path, fault.path):
                 continue

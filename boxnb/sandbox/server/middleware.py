@@ -1,4 +1,4 @@
-"""The outermost layer: host check, path prefix, Date and request-id headers, record, faults."""
+"""The outermost layer of the server: host check, path prefix, Date and request-id headers, record, faults."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ SECRET_NAMES = {
     "channel",
 }
 MAX_BODY, MAX_CONTENT = 1_000_000, 512_000_000
-"""The largest bodies, in bytes, that the sandbox reads into memory: a form or JSON, and the content of a file."""
+"""The largest bodies that the sandbox reads, in bytes: `MAX_CONTENT` for file content, `MAX_BODY` for forms and JSON."""
 MAX_RECORDED = 1000
-"""The record cuts a value off after this many characters."""
+"""The record truncates each value to this many characters."""
 TRANSPORTS: dict[tuple[str, int], asyncio.Transport] = {}
 REFUSALS = {
     "429": ("rate_limit_exceeded", "Request rate limit exceeded, please try again later"),
@@ -61,7 +61,7 @@ def fingerprint(value: str) -> str:
 
 
 def redacted_fields(text: str) -> dict[str, str]:
-    """Return the fields of a query or form, with fingerprints instead of secrets."""
+    """Return the fields of a query or a form, with fingerprints instead of secrets."""
     try:
         pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FORM_FIELDS)
     except ValueError:
@@ -73,10 +73,10 @@ def redacted_fields(text: str) -> dict[str, str]:
 
 
 def limit_body(path: str, headers: dict[str, str], receive: Receive) -> Receive:
-    """Return a `receive` that limits the body. A longer one is refused before it is read, or while its chunks arrive.
+    """Return a `receive` that raises 413 once the body exceeds the limit.
 
-    Only users with a token may send file content, and only to the upload host, which checks the token before it reads.
-    Raises 413.
+    If the declared length exceeds the limit, raise 413 before anything is read. The limit is higher on the upload host,
+    which accepts file content and checks the token before it reads the body.
     """
     limit = MAX_CONTENT if path.startswith("/api/2.0/") else MAX_BODY
     size = 0
@@ -101,7 +101,10 @@ def too_long(path: str) -> ApiError:
 
 
 def without_signature(path: str) -> str:
-    """Return a download's path with a fingerprint instead of its signature, which opens the file for 15 minutes."""
+    """Return a download's path with a fingerprint instead of its signature.
+
+    Whoever knows the signature can download the file for 15 minutes.
+    """
     if not path.startswith("/dl/"):
         return path
     head, _, signature = path.rpartition("/")
@@ -109,10 +112,10 @@ def without_signature(path: str) -> str:
 
 
 def canonical_path(path: str) -> str:
-    """Return the path in the form of Box's API description, whichever form a client sends.
+    """Return the path as Box's API description writes it, however the client wrote it.
 
-    The token endpoints used to be next to the authorization page (box-facts 1.1), and rclone calls ``/files/content/``. It
-    is a guess that Box accepts a slash at the end of every path.
+    The token endpoints used to be below ``/api``, like the authorization page (box-facts 1.1), and rclone calls
+    ``/files/content/``. It is a guess that Box accepts a trailing slash on every path.
     """
     if path in ("/api/oauth2/token", "/api/oauth2/revoke"):
         return path.removeprefix("/api")
@@ -190,9 +193,9 @@ class Front:
         control = path.startswith("/_sandbox/")
         try:
             if not self.host_ok(headers.get("host", "")):
-                response = PlainTextResponse("boxnb sandbox: this host name is not served here\n", 421)
+                response = PlainTextResponse("boxnb sandbox: this host name is not allowed\n", 421)
                 await response(scope, receive, send_on)
-                sent.clear()  # not a response of Box
+                sent.clear()  # Box does not send this response
                 return
             fault = None if control else context.faults.take(scope["method"], path)
             if fault is None:
@@ -209,7 +212,10 @@ class Front:
                 self.exchanges.write(entry["method"], path, entry["fault"], sent)
 
     def strip_prefix(self, scope: MutableMapping[str, Any]) -> str:
-        """Return the path without the prefix of a proxy in front, which may already have removed it."""
+        """Return the canonical path without the proxy's prefix, and set it in `scope`.
+
+        Some proxies remove the prefix before they forward a request.
+        """
         path: str = scope["path"]
         prefix = self.context.prefix
         if prefix and (path == prefix or path.startswith(prefix + "/")):
@@ -221,7 +227,7 @@ class Front:
         return path
 
     async def read(self, headers: dict[str, str], receive: Receive) -> tuple[str | None, Receive]:
-        """Return the form body (for the record) and a `receive` that returns it again."""
+        """Return the body of a form (else None), for the record, and a `receive` that returns the body again."""
         if not headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
             return None, receive
         parts: list[bytes] = []
@@ -245,14 +251,17 @@ class Front:
         return body.decode("utf-8", "replace"), replay
 
     def host_ok(self, host: str) -> bool:
-        """Return whether the host is this computer or allowed, so that no web page reaches the sandbox by its own host name."""
+        """Return whether the host name is this computer's or an allowed one.
+
+        Otherwise, a web page could reach the sandbox under the page's own host name (DNS rebinding).
+        """
         name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
         return name.lower() in self.context.hosts
 
     async def respond_with_fault(
         self, fault: Fault, scope: MutableMapping[str, Any], receive: Receive, send: Send
     ) -> None:
-        """Respond as the fault requires."""
+        """Send the response that the fault requires."""
         client = scope.get("client")
         kind = fault.kind
         replacement = self.replacement(fault, scope["path"])
@@ -271,7 +280,7 @@ class Front:
             await self.send_mangled(fault, start, body, send)
 
     async def send_mangled(self, fault: Fault, start: Message, body: bytes, send: Send) -> None:
-        """Send the real response, but cut off, with the wrong content type, or slowly."""
+        """Send the real response, but truncated, with the wrong content type, or slowly."""
         if fault.kind == "content_type":
             other_headers = [
                 (name, value) for name, value in start["headers"] if name.lower() != b"content-type"
@@ -296,13 +305,13 @@ class Front:
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
     def replacement(self, fault: Fault, path: str) -> Response | None:
-        """Return the response to send instead of doing the work, or None if the work is done despite the fault."""
+        """Return the response that the fault sends in place of the application's, or None for other kinds of fault."""
         headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
         if fault.kind == "202":
             return Response(status_code=202, headers={"Retry-After": "1", **headers})
         if fault.kind in REFUSALS:
             code, message = REFUSALS[fault.kind]
-            if path.startswith("/oauth2/"):  # their error format in Box's API description
+            if path.startswith("/oauth2/"):  # these paths have another error format in Box's API description
                 return JSONResponse({"error": code, "error_description": message}, int(fault.kind), headers)
             return client_error(int(fault.kind), code, message, headers=headers).response
         if fault.kind == "502":
@@ -314,7 +323,7 @@ class Front:
         return None
 
     async def collect(self, scope: MutableMapping[str, Any], receive: Receive) -> tuple[Message, bytes]:
-        """Do the work and return the response without sending it."""
+        """Run the application and return its response without sending it."""
         messages: list[Message] = []
 
         async def capture(message: Message) -> None:

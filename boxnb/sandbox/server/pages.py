@@ -29,7 +29,7 @@ def fill(name: str, /, **values: str) -> Html:
 
 
 def page(title: str, body: Html, *, status: int = 200, wide: bool = False) -> HTMLResponse:
-    """Return a page of the sandbox. Browsers must not cache it or show it in a frame."""
+    """Return a page of the sandbox. Its headers forbid browsers to cache it or to show it in a frame."""
     html = fill("page", title=title, body=body, width="wide" if wide else "")
     return HTMLResponse(html, status_code=status, headers=HEADERS)
 

@@ -14,7 +14,7 @@ KINDS = ("off", "fixed", "rolling", "bucket")
 
 
 class Limits:
-    """1000 calls per minute and user, counted in a rolling minute, a fixed minute or a token bucket."""
+    """A limit of 1000 calls per minute and user, counted in a rolling minute, a fixed minute or a token bucket."""
 
     def __init__(self, kind: str = "rolling", per_minute: int = PER_MINUTE) -> None:
         if kind not in KINDS:
@@ -26,7 +26,7 @@ class Limits:
         self._windows: defaultdict[tuple[str, float], deque[float]] = defaultdict(deque)
 
     def wait(self, user_id: str, now: float | None = None) -> int:
-        """Count one call by this user. Return 0 if it is allowed, else the seconds for ``Retry-After``."""
+        """Count a call by this user. Return 0 if the call is allowed, else the seconds for ``Retry-After``."""
         now = time.monotonic() if now is None else now
         if self.kind == "off":
             return 0
@@ -52,15 +52,15 @@ class Limits:
         return 0
 
     def check_search(self, user_id: str) -> None:
-        """Count a search: 6 per second and 60 per minute for a user, 12 per second for the company. Raises 429."""
+        """Count a search. Raises 429 above 6 per second or 60 per minute for the user, or 12 per second for all users."""
         self._check((f"search {user_id}", 1.0, 6), (f"search {user_id}", 60.0, 60), ("search", 1.0, 12))
 
     def check_upload(self, user_id: str) -> None:
-        """Count an upload: 240 per minute for a user. Raises 429."""
+        """Count an upload. Raises 429 above 240 per minute for the user."""
         self._check((f"upload {user_id}", 60.0, UPLOADS_PER_MINUTE))
 
     def _check(self, *windows: tuple[str, float, int]) -> None:
-        """Raise 429 if one of the windows (name, seconds, calls) is full. A refused call is not counted in any of them."""
+        """Count a call in each window (name, seconds, calls). If one is full, raise 429 and do not count the call."""
         if self.kind == "off":
             return
         now = time.monotonic()

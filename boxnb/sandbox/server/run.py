@@ -1,4 +1,4 @@
-"""Run the sandbox: bind, announce, serve, stop when idle."""
+"""Run the sandbox: bind a port, announce the URL, serve, and stop when idle."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def wait_for_parent_exit() -> None:
 
 
 class Protocol(H11Protocol):
-    """uvicorn's HTTP protocol. It registers its connection, so that a fault can reset it."""
+    """uvicorn's HTTP protocol, which also registers each connection so that a fault can reset it."""
 
     def connection_made(self, transport: Any) -> None:
         """Register the connection."""
@@ -51,20 +51,20 @@ class Protocol(H11Protocol):
         super().connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Remove the connection from the registered ones."""
+        """Unregister the connection."""
         TRANSPORTS.pop(self._boxnb_peer, None)
         super().connection_lost(exc)
 
 
 def say(text: str) -> None:
     """Write one line to the terminal or the log."""
-    encoding = sys.stdout.encoding or "utf-8"  # the locale's encoding, which may lack characters of a path
+    encoding = sys.stdout.encoding or "utf-8"  # the locale's encoding may lack characters in a path
     sys.stdout.write(f"boxnb sandbox: {text}\n".encode(encoding, "backslashreplace").decode(encoding))
     sys.stdout.flush()
 
 
 def bind(port: int, previous: int) -> socket.socket:
-    """Return a socket bound to `port` on 127.0.0.1. For 0, use the previous port if it is free, else any free port."""
+    """Return a socket bound to `port` on 127.0.0.1. For 0, use `previous` if that port is free, else any free port."""
     for number in [port] if port else [previous, 0] if previous else [0]:
         # Without IPPROTO_TCP, asyncio does not disable Nagle's algorithm, and each response waits 40 ms for an ACK.
         sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -136,7 +136,10 @@ async def serve(context: Context, sock: socket.socket, idle: float, announcement
 
 
 def size_of(options: Any) -> Size | None:
-    """Return the size of a `large` company and set `options.events`. Raises `ValueError` if another company gets a size."""
+    """Return the size of a `large` company and set `options.events`. Return None for other companies.
+
+    Raises `ValueError` if another company is given a size.
+    """
     options_by_name = {name: getattr(options, name) for name in ("users", "folders", "files", "events")}
     sizes = {name: int(count) for name, count in options_by_name.items() if count is not None}
     if options.world == "large":
@@ -145,15 +148,15 @@ def size_of(options: Any) -> Size | None:
         return size
     if set(sizes) - {"events"}:
         raise ValueError(
-            "--users, --folders and --files work only with --world large; the size of other companies is set by their files"
+            "--users, --folders and --files work only with --world large; the CSV files set the size of other companies"
         )
     return None
 
 
 def main(options: Any) -> int:
-    """Run with the options of `python -m boxnb.sandbox` and return the exit code."""
+    """Run the sandbox with the options of `python -m boxnb.sandbox` and return the exit code."""
     if os.name != "nt":
-        os.umask(0o077)  # everything saved here is readable by this user only
+        os.umask(0o077)  # only this user can read what the sandbox saves
     folder = Path(options.state)
     key = os.environ.pop("BOXNB_SANDBOX_KEY", "") or secrets.token_urlsafe(32)
     prefix = options.prefix.rstrip("/")
@@ -162,7 +165,7 @@ def main(options: Any) -> int:
     try:
         state = State(folder)
         clock = Clock(state)
-        gc.disable()  # while a company loads, nothing becomes garbage
+        gc.disable()  # loading a company does not produce garbage
         context = Context(
             state,
             clock,
@@ -175,7 +178,7 @@ def main(options: Any) -> int:
             seed=options.seed,
         )
         if options.world != "small":
-            # Generate the events now: rows of another company may be invalid, and a million events take a while.
+            # Generate the events now: other companies may have invalid rows, and a million events take a while.
             context.log.generate_history()
         if options.world == "large":
             people.prerender(context)
@@ -209,6 +212,6 @@ def main(options: Any) -> int:
     finally:
         withdraw(announcement, key)
         state.close()
-        if PARENT_EXITED.is_set():  # no other process knows this folder
+        if PARENT_EXITED.is_set():  # the folder is temporary, and no other process knows it
             shutil.rmtree(folder, ignore_errors=True)
     return 0

@@ -1,4 +1,4 @@
-"""One call to the API: the user, the permissions, the page of results (box-facts 1.12, 2, 3)."""
+"""One call to the API: its user, its permissions and its page of results (box-facts 1.12, 2, 3)."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Call:
         return self.is_admin and "enterprise_content" in self.scopes
 
     def view(self) -> View:
-        """Return the company as this user sees it now, including what a shared link sent in ``BoxApi`` opens."""
+        """Return the company as this user sees it now, including what the shared link in the ``BoxApi`` header opens."""
         if self._view is None:
             now = self.context.clock.now()
             self._view = View(self.context.world, self.user["id"], now, self.everything, [])
@@ -88,7 +88,8 @@ class Call:
     def item(self, kind: str, item_id: str, right: str = "list") -> Item:
         """Return an item that this user can see and that is not in the trash.
 
-        Raises 405 if `item_id` is not an id, 404 if the user cannot see the item or it is in the trash, 403 without `right`.
+        Raises 405 if `item_id` is not an id, 404 if the user cannot see the item or it is in the trash, and 403 if the
+        user does not have `right`.
         """
         item = self.find(kind, item_id)
         if item.is_trashed():
@@ -107,15 +108,15 @@ class Call:
         return item
 
     def folder(self, folder_id: str, right: str = "list") -> Item | None:
-        """Return a folder as `item` does, or None for folder 0, the user's own top level."""
+        """Return a folder as `item` does, or None for folder 0, which is the user's own top level."""
         return None if folder_id == ROOT else self.item("folder", folder_id, right)
 
     def need_read(self) -> None:
-        """Raise 403 without a scope that can read content."""
+        """Raise 403 if no scope for reading content was granted."""
         self.need("root_readonly", "root_readwrite", "enterprise_content")
 
     def need_write(self) -> None:
-        """Raise 403 without the scope that can write content, and for a Global Content Manager (box-facts 1.10)."""
+        """Raise 403 if the scope for writing content was not granted, or for a Global Content Manager (box-facts 1.10)."""
         self.need("root_readwrite")
         if self.everything:
             raise forbidden("With global content management, writing needs the As-User header")
@@ -136,15 +137,15 @@ class Call:
 
 
 def missing(kind: str, item_id: str, code: str = "not_found") -> ApiError:
-    """Build the 404 for an item, in Box's words (``d_`` for folders)."""
+    """Build the 404 for an item. As in Box, it prefixes the id with a letter for the kind: ``d_`` for folders."""
     letter = {"folder": "d", "file": "f", "web_link": "w"}[kind]
     return not_found("folder" if kind == "folder" else "item", f"{letter}_{item_id}", code)
 
 
 def open_link(call: Call, header: str) -> Item | None:
-    """Return the item behind the shared link of a ``BoxApi`` header, or None if no unexpired link has this URL.
+    """Return the item behind the shared link in a ``BoxApi`` header, or None if no unexpired link has this URL.
 
-    Raises 403 `incorrect_shared_item_password`.
+    Raises 403 `incorrect_shared_item_password` if the link's password is missing or wrong.
     """
     parameters = dict(parse_qsl(header))
     token = parameters.get("shared_link", "").rstrip("/").rpartition("/")[2]
@@ -169,7 +170,7 @@ def unchanged(call: Call, item: Item) -> bool:
 
 
 def check_match(call: Call, item: Item) -> None:
-    """Raise 412 if ``If-Match`` contains another etag (box-facts 2.2)."""
+    """Raise 412 if ``If-Match`` contains a different etag (box-facts 2.2)."""
     etag = call.request.headers.get("if-match")
     if etag is not None and etag.strip().strip('"') != str(item.etag):
         raise client_error(
@@ -185,7 +186,7 @@ def respond(doc: Any, status: int = 200, etag: int | None = None) -> Response:
 
 
 def authenticate(request: Request) -> Call:
-    """Return the call for the user of the bearer token. Raises 401, 403 or 429 (box-facts 1.12, 2.6)."""
+    """Check the bearer token and return the call with its user. Raises 401, 403 or 429 (box-facts 1.12, 2.6)."""
     context = context_of(request)
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
     query_token = request.query_params.get("access_token", "")
@@ -224,7 +225,10 @@ def authenticate(request: Request) -> Call:
 
 
 def as_user(call: Call, user_id: str) -> Doc:
-    """Return the user with the id in ``As-User``. Only for admins; co-admins cannot act as other admins (box-facts 2.2)."""
+    """Return the user with the id in ``As-User``. Raises 403 if the caller cannot act as that user.
+
+    Only admins can act as other users, and co-admins cannot act as other admins (box-facts 2.2).
+    """
     target = call.context.world.users.get(user_id)
     if not call.is_admin or "admin_on_behalf_of" not in call.scopes:
         raise forbidden()
@@ -236,7 +240,7 @@ def as_user(call: Call, user_id: str) -> Doc:
 
 
 def integer(call: Call, name: str, default: int, minimum: int) -> int:
-    """Return an integer parameter. Raises 400 if it is below `minimum` or not a number."""
+    """Return an integer parameter. Raises 400 if it is not a number or is below `minimum`."""
     parameter = call.query.get(name, "")
     if parameter == "":
         return default
@@ -249,7 +253,7 @@ def integer(call: Call, name: str, default: int, minimum: int) -> int:
 def page_by_offset(
     call: Call, docs: Sequence[Entry], default: int = 100, maximum: int = MAX_LIMIT
 ) -> tuple[Doc, Sequence[Entry]]:
-    """Return the paging fields of an offset page and its part of `docs`. A limit above `maximum` is lowered silently."""
+    """Return the paging fields of an offset page and its part of `docs`. A limit above `maximum` becomes `maximum`."""
     limit = min(integer(call, "limit", default, 1), maximum)
     offset = integer(call, "offset", 0, 0)
     if offset > MAX_OFFSET:
@@ -300,7 +304,7 @@ def page_by_marker(call: Call, docs: Sequence[Entry]) -> tuple[Doc, Sequence[Ent
 
 
 def check_version(request: Request) -> None:
-    """Raise 400 for a ``box-version`` that these endpoints do not have (box-facts 2.2)."""
+    """Raise 400 for a ``box-version`` that these endpoints do not support (box-facts 2.2)."""
     versions = request.headers.getlist("box-version")
     if versions and versions != [API_VERSION]:
         versions_sent = "more than one version" if len(versions) > 1 else f"version '{versions[0]}'"

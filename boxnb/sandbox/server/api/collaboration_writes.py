@@ -23,7 +23,10 @@ def record_event(call: Call, kind: str, collab: Collab) -> None:
 
 
 def invitee(call: Call, body: Doc) -> tuple[str, str, str, bool]:
-    """Return the invitee: user id, group id, an email address without an account, and whether `accessible_by` has an id."""
+    """Return the invitee as a user id, a group id and an email address, and whether `accessible_by` has an id.
+
+    Two of the three are empty; the email address is for an invitee without an account.
+    """
     world, accessible_by = call.context.world, sub_object(body, "accessible_by")
     kind = accessible_by.get("type")
     if kind == "group":
@@ -46,7 +49,7 @@ def invitee(call: Call, body: Doc) -> tuple[str, str, str, bool]:
 
 
 def shared_item(call: Call, body: Doc) -> Item:
-    """Return the item to share, if the caller may invite collaborators to it."""
+    """Return the item to share. Raises 403 if the caller cannot invite collaborators to it."""
     kind = sub_object(body, "item").get("type")
     if kind not in ("file", "folder"):
         raise invalid("invalid_parameter", "item", f"Invalid value '{kind}' for 'type'")
@@ -70,7 +73,7 @@ def role_of(body: Doc, more_roles: tuple[str, ...] = ()) -> str:
 
 
 async def create(call: Call) -> Response:
-    """`POST /collaborations`: managed users and groups get access immediately, external users must accept."""
+    """`POST /collaborations`: managed users and groups get access immediately; external users must accept first."""
     call.need_write()
     body = await call.body()
     item = shared_item(call, body)
@@ -88,7 +91,7 @@ async def create(call: Call) -> Response:
         raise client_error(400, "user_already_collaborator", "User is already a collaborator")
     if body.get("can_view_path") and (item.kind == "file" or item.owner != call.user["id"]):
         raise invalid(
-            "invalid_parameter", "can_view_path", "Only the owner of a folder may set 'can_view_path'"
+            "invalid_parameter", "can_view_path", "Only the owner of a folder can set 'can_view_path'"
         )
     expires = moment(call, body, "expires_at", future=True)
     accepted = bool(group) or user in world.users
@@ -121,13 +124,13 @@ async def create(call: Call) -> Response:
 
 
 def manages(call: Call, collab: Collab) -> bool:
-    """Return whether the caller may change or end other users' access."""
+    """Return whether the caller can change or end other users' access."""
     item = call.context.world.tree.of(collab.item_type).get(collab.item_id)
     return item is not None and "invite" in call.view().rights(item)
 
 
 async def update(call: Call) -> Response:
-    """`PUT /collaborations/:id`: 204 if it makes the collaborator the owner."""
+    """`PUT /collaborations/:id`: returns 204 if the collaborator becomes the owner."""
     call.need_write()
     body = await call.body()
     collab = visible_collab(call, call.request.path_params["id"])
@@ -155,7 +158,10 @@ async def update(call: Call) -> Response:
 
 
 def decide(call: Call, collab: Collab, status: object) -> None:
-    """Let the invited user accept or reject. Raises 400 `invalid_status` for other values or if nothing is pending."""
+    """Let the invited user accept or reject a pending collaboration.
+
+    Raises 400 `invalid_status` for other values, or if the collaboration is not pending.
+    """
     if collab.user != call.user["id"]:
         raise forbidden()
     if collab.status != "pending" or status not in ("accepted", "rejected"):
@@ -171,7 +177,7 @@ def decide(call: Call, collab: Collab, status: object) -> None:
 
 
 def transfer_ownership(call: Call, collab: Collab) -> None:
-    """Make the collaborator the owner of a top-level folder, and the owner an editor."""
+    """Make the collaborator the owner of a top-level folder, and the previous owner an editor."""
     world = call.context.world
     item = world.tree.of(collab.item_type).get(collab.item_id)
     if item is None or item.owner != call.user["id"]:
@@ -181,7 +187,7 @@ def transfer_ownership(call: Call, collab: Collab) -> None:
         raise invalid(
             "invalid_parameter",
             "role",
-            "Only a top-level folder can get a new owner, who must be a managed user",
+            "Only a top-level folder can get a new owner, and the owner must be a managed user",
         )
     with call.context.state:
         old, new = item.owner, collab.user

@@ -36,7 +36,10 @@ def signature(context: Context, signed_path: str) -> str:
 
 
 def other_host(base: str) -> str:
-    """Return the URL with this computer's other name: Box, too, serves content from a host that must not get the token."""
+    """Return the URL with this computer's other name (localhost or 127.0.0.1), to imitate Box's separate download host.
+
+    Clients must not send the token to that host.
+    """
     scheme, _, rest = base.partition("://")
     for name, other_name in (("127.0.0.1", "localhost"), ("localhost", "127.0.0.1")):
         if rest == name or rest.startswith((f"{name}:", f"{name}/")):
@@ -45,7 +48,7 @@ def other_host(base: str) -> str:
 
 
 async def download(call: Call) -> Response:
-    """`GET /files/:id/content`: 302 to the bytes."""
+    """`GET /files/:id/content`: redirects (302) to the bytes."""
     call.need_read()
     item = call.item("file", call.request.path_params["id"], "download")
     file_lock = item.extra.get("lock")
@@ -65,7 +68,7 @@ async def download(call: Call) -> Response:
 
 
 def find_content(item: Item, version: str) -> tuple[str, str, int] | None:
-    """Return the key (empty for uploaded bytes), SHA-1 and size of a version."""
+    """Return the key (empty for uploaded bytes), SHA-1 and size of a version, or None if the item does not have it."""
     if version == item.version:
         return item.key, item.sha1, item.size
     for earlier_version in item.earlier():
@@ -90,7 +93,7 @@ def byte_range(header: str, size: int) -> tuple[int, int] | None:
 
 
 async def serve(request: Request) -> Response:
-    """Serve the bytes."""
+    """`GET /dl/...`: serves the bytes of a file."""
     context, path = context_of(request), request.path_params
     signed_path = f"{path['file']}/{path['version']}/{path['expires']}"
     if not hmac.compare_digest(signature(context, signed_path).encode(), path["signature"].encode()):

@@ -43,7 +43,7 @@ def query_time(call: Call, name: str) -> float | None:
 
 
 def position(call: Call) -> int | None:
-    """Return `stream_position`: None for the oldest event, -1 for `now`."""
+    """Return `stream_position` from the query: None for the oldest event, -1 for `now`."""
     value = call.query.get("stream_position", "")
     if value in ("", "0", "null"):
         return None
@@ -62,7 +62,7 @@ def event_page(call: Call, events: list[Doc], next_position: int) -> Response:
 
 
 def page_length(limit: int, start: int) -> int:
-    """Return how many rows a page has. One page in seven is short although more events follow."""
+    """Return how many rows a page has. One page in seven is short, even though more events follow."""
     number = hash_of(f"page {start}")
     return max(1, limit - number % max(1, limit // 3)) if number % 7 == 0 else limit
 
@@ -85,7 +85,7 @@ async def events(call: Call) -> Response:
 
 
 def enterprise_events(call: Call, stream: str, limit: int) -> Response:
-    """Return a page of one of the two streams of the enterprise."""
+    """Return a page of one of the enterprise's two streams."""
     now, log = call.context.clock.now(), call.context.log
     requested_position = position(call)
     if requested_position == -1:
@@ -109,9 +109,10 @@ def enterprise_events(call: Call, stream: str, limit: int) -> Response:
 
 
 def user_events(call: Call, stream: str, limit: int) -> Response:
-    """Return a page of a stream of one user: what they did, and what happened to items that they can see.
+    """Return a page of one user's stream: what they did, and what happened to items that they can see.
 
-    `event_type` and times are ignored, as in Box. The sandbox does not mark items for sync, so `sync` is empty.
+    `event_type` and the times in the query are ignored, as in Box. The sandbox does not mark items for sync, so the
+    stream `sync` is empty.
     """
     now, view, world = call.context.clock.now(), call.view(), call.context.world
     requested_position = position(call)

@@ -18,7 +18,7 @@ async def file(call: Call) -> Response:
 
 
 async def shared_item(call: Call) -> Response:
-    """`GET /shared_items`: the item behind the link in ``BoxApi``."""
+    """`GET /shared_items`: returns the item behind the shared link in the ``BoxApi`` header."""
     call.need_read()
     header = call.request.headers.get("boxapi")
     if not header:

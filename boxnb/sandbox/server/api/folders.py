@@ -31,7 +31,7 @@ def ordered(call: Call, items: list[Item], sort: str, direction: str) -> list[It
 
 
 def sorting(call: Call, allowed: tuple[str, ...]) -> tuple[str, str]:
-    """Return `sort` and `direction` of the query. Raises 400 for unknown values."""
+    """Return `sort` and `direction` from the query. Raises 400 for unknown values."""
     sort = call.query.get("sort") or "name"
     direction = (call.query.get("direction") or "ASC").upper()
     if sort not in allowed:
@@ -102,7 +102,7 @@ def root(view: View, fields: str | None, collection: Doc | None) -> Doc:
 
 
 async def folder(call: Call) -> Response:
-    """`GET /folders/:id`, with the first items."""
+    """`GET /folders/:id`: returns the folder with its first items."""
     call.need_read()
     fields = call.fields
     item = call.folder(call.request.path_params["id"])
@@ -127,7 +127,10 @@ async def folder_items(call: Call) -> Response:
 
 
 async def trash(call: Call) -> Response:
-    """`GET /folders/trash/items`: what this user deleted or owns. Unsorted when paged by marker."""
+    """`GET /folders/trash/items`: returns trashed items that this user can delete permanently.
+
+    Raises 400 if `sort` is used with markers.
+    """
     call.need_read()
     if call.query.get("usemarker", "").lower() == "true" and call.query.get("sort"):
         raise invalid("invalid_parameter", "sort", "'sort' cannot be used together with 'usemarker'")

@@ -35,7 +35,7 @@ FLAGS = ("can_non_owners_invite", "can_non_owners_view_collaborators")
 
 
 def kind_of(call: Call) -> str:
-    """Return `folder`, `file` or `web_link`, depending on the path."""
+    """Return the kind of item that the path names: `folder`, `file` or `web_link`."""
     first = call.request.url.path.removeprefix("/api").split("/")[2]
     return {"folders": "folder", "files": "file", "web_links": "web_link"}[first]
 
@@ -55,7 +55,7 @@ def record_event(call: Call, kind: str, item: Item, details: Doc | None = None) 
 
 
 def new_item_fields(call: Call, name: str) -> Doc:
-    """Return the fields of every new item."""
+    """Return the fields that every new item has."""
     now = float(int(call.context.clock.now()))
     by = call.user["id"]
     item_id = call.context.state.next_id()
@@ -100,13 +100,13 @@ def check_url(url: Any) -> str:
 
 
 def refuse_not_implemented(body: Doc) -> None:
-    """Raise 501 for settings that the sandbox does not have."""
+    """Raise 501 for settings that the sandbox does not support."""
     for name in sorted(NOT_IMPLEMENTED & set(body)):
         raise client_error(501, "not_implemented", f"The boxnb sandbox cannot set '{name}'")
 
 
 async def update(call: Call) -> Response:
-    """`PUT /folders/:id`, `/files/:id`, `/web_links/:id`: name, description, parent, shared link, tags, lock."""
+    """`PUT /folders/:id`, `/files/:id`, `/web_links/:id`: changes name, description, parent, shared link, tags or lock."""
     call.need_write()
     body = await call.body()
     kind, item_id = kind_of(call), call.request.path_params["id"]
@@ -159,7 +159,7 @@ def changes(call: Call, item: Item, body: Doc) -> list[str]:
         set_tags(item, body["tags"])
     if "description" in body:
         item.description = text(body, "description")[:255]
-    # rclone sets a file's time this way, although Box's API description does not have it.
+    # rclone sets a file's time this way, although Box's API description does not mention it.
     if item.kind == "file":
         modified = moment(call, body, "content_modified_at")
         item.extra |= {} if modified is None else {"content_modified": modified}
@@ -219,7 +219,7 @@ def duplicate(call: Call, item: Item, name: str, owner: str, parent: Item | None
 
 
 async def delete(call: Call) -> Response:
-    """`DELETE`: move to the trash for 30 days."""
+    """`DELETE /folders/:id` and the like: moves the item to the trash for 30 days."""
     call.need_write()
     kind, item_id = kind_of(call), call.request.path_params["id"]
     if kind == "folder" and item_id == ROOT:
@@ -241,7 +241,10 @@ async def delete(call: Call) -> Response:
 
 
 async def restore(call: Call) -> Response:
-    """`POST /folders/:id` and the like: restore from the trash, to the old folder or `parent`, optionally renamed."""
+    """`POST /folders/:id` and the like: restores the item from the trash, to its old folder or to `parent`.
+
+    The request can also rename the item.
+    """
     call.need_write()
     body = await call.body() if await call.request.body() else {}
     item = trashed_item(call, kind_of(call), call.request.path_params["id"])
@@ -269,21 +272,21 @@ async def restore(call: Call) -> Response:
 
 
 async def read_trashed(call: Call) -> Response:
-    """`GET /folders/:id/trash` and the like."""
+    """`GET /folders/:id/trash` and the like: returns an item in the trash."""
     call.need_read()
     item = trashed_item(call, kind_of(call), call.request.path_params["id"])
     return respond(call.view().item(item, call.fields), etag=item.etag)
 
 
 async def purge(call: Call) -> Response:
-    """`DELETE /folders/:id/trash` and the like: delete permanently, with the collaborations."""
+    """`DELETE /folders/:id/trash` and the like: permanently deletes the item and its collaborations."""
     call.need_write()
     item = trashed_item(call, kind_of(call), call.request.path_params["id"])
     if "delete" not in call.view().rights(item):
         raise forbidden()
     tree = call.context.world.tree
     with call.context.state:
-        # Items that were trashed separately stay in the trash: rclone's cleanup purges each entry of the list.
+        # Items in the folder that were trashed separately stay in the trash: rclone's cleanup purges each one itself.
         for descendant in list(trashed_separately(item)):
             descendant.extra = {**descendant.extra, "orphan": True}
             tree.move(descendant, descendant.owner, None)

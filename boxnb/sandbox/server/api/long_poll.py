@@ -18,7 +18,7 @@ WAIT_SECONDS = 610
 
 
 async def servers(call: Call) -> Response:
-    """`OPTIONS /events`: the URL to wait at."""
+    """`OPTIONS /events`: returns the URL to poll."""
     call.need_read()
     channel = random_text(32).lower()
     call.context.channels[channel] = len(call.context.log.live)
@@ -36,7 +36,7 @@ async def servers(call: Call) -> Response:
 
 
 async def subscribe(request: Request) -> Response:
-    """Return `new_change` once an event is recorded after the URL was issued, or `reconnect` after 610 s."""
+    """Return `new_change` as soon as an event is recorded after the URL was issued, or `reconnect` after 610 s."""
     context = context_of(request)
     event_count = context.channels.get(request.query_params.get("channel", ""))
     if event_count is None:

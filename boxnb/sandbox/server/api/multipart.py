@@ -1,4 +1,4 @@
-"""`multipart/form-data` as uploads send it (RFC 7578), with its parts in order."""
+"""Parse `multipart/form-data` as uploads send it (RFC 7578), with its parts in order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PARAMETER = re.compile(r'([a-zA-Z0-9*-]+)=(?:"((?:[^"\\]|\\.)*)"|([^;\s]+))')
 
 @dataclass
 class Part:
-    """One part: its field name, its file name if it has one, its bytes."""
+    """One part: its field name, its file name (or None) and its bytes."""
 
     name: str
     filename: str | None
@@ -32,7 +32,7 @@ def parse(content_type: str, body: bytes) -> list[Part]:
     parts: list[Part] = []
     chunks = (b"\r\n" + body).split(b"\r\n" + delimiter)
     if len(chunks) < 3 or not chunks[-1].startswith(b"--"):
-        raise ValueError("the body does not end with its boundary")
+        raise ValueError("the body does not end with the boundary")
     for chunk in chunks[1:-1]:
         head, separator, data = chunk.partition(b"\r\n\r\n")
         if not separator:

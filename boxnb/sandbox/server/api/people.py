@@ -21,7 +21,7 @@ from .call import (
 
 
 def starts_with(term: str, *values: str) -> bool:
-    """Return whether one of the values starts with the term, ignoring case: the rule of `filter_term`."""
+    """Return whether one of the values starts with the term, ignoring case, as `filter_term` requires."""
     return any(value.casefold().startswith(term.casefold()) for value in values)
 
 
@@ -44,14 +44,14 @@ async def users(call: Call) -> Response:
         return page_response(page, call.request.headers.get("accept-encoding", ""))
     matches = [user for user in candidates if starts_with(term, user["name"], user["login"])]
     external = call.context.world.outsiders.get(call.context.world.logins.get(term.casefold(), ""))
-    if kind != "managed" and external is not None:  # external users are found by their exact login only
+    if kind != "managed" and external is not None:  # external users are found only by their exact login
         matches.append(external)
     paging, part = page_of(call, matches)
     return JSONResponse({**paging, "entries": [shape(user, call.fields) for user in part]})
 
 
 def prerender(context: Context) -> None:
-    """Render every page of 1000 users in advance, by marker and by offset."""
+    """Render every page of 1000 users in advance, both by marker and by offset."""
     users_in_order = context.rendered_pages.all_users()
     for start in range(0, len(users_in_order), MAX_LIMIT):
         part = users_in_order[start : start + MAX_LIMIT]
@@ -61,7 +61,7 @@ def prerender(context: Context) -> None:
 
 
 async def me(call: Call) -> Response:
-    """`GET /users/me`; with ``As-User``, that user."""
+    """`GET /users/me`: returns the caller, or the user in ``As-User``."""
     return JSONResponse(shape(call.user, call.query.get("fields")))
 
 
@@ -109,7 +109,7 @@ async def group_memberships(call: Call) -> Response:
 
 
 async def user_memberships(call: Call) -> Response:
-    """`GET /users/:id/memberships`: users may read their own."""
+    """`GET /users/:id/memberships`: users can read their own, and admins everyone's."""
     user_id = call.request.path_params["id"]
     call.need("manage_groups")
     if user_id != call.user["id"] and not call.is_admin:

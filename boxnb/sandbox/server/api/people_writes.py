@@ -28,7 +28,7 @@ GROUP_STRINGS = ("name", "provenance", "external_sync_identifier", "description"
 
 
 def invalid_value(name: str, value: Any) -> Exception:
-    """Build a 400 for one value."""
+    """Build a 400 for an invalid value."""
     return invalid("invalid_parameter", name, f"Invalid value '{value}' for '{name}'")
 
 
@@ -137,7 +137,7 @@ async def create_user(call: Call) -> Response:
 
 
 def changeable_user(call: Call) -> Doc:
-    """Return the user in the path if the caller may change it. Co-admins cannot change other admins."""
+    """Return the user named in the path. Raises 403 if a co-admin tries to change another admin."""
     user_id = call.request.path_params["id"]
     user = call.context.world.users.get(user_id)
     if user is None:
@@ -154,7 +154,7 @@ async def update_user(call: Call) -> Response:
     user = changeable_user(call)
     for name in ("enterprise", "is_password_reset_required"):
         if name in body:
-            raise client_error(501, "not_implemented", f"The boxnb sandbox cannot set '{name}' of a user")
+            raise client_error(501, "not_implemented", f"The boxnb sandbox cannot set '{name}' for a user")
     changes = settings(call, body)
     if user["role"] == "admin" and (changes.get("status", "active") != "active" or "role" in changes):
         raise forbidden()
@@ -174,14 +174,14 @@ def top_level_items(call: Call, user_id: str) -> list[Item]:
 
 
 async def delete_user(call: Call) -> Response:
-    """`DELETE /users/:id`: with `force`, also the user's content (the error code is a guess)."""
+    """`DELETE /users/:id`: with `force`, also deletes the user's content (the error code is a guess)."""
     call.need_admin("manage_managed_users")
     user = changeable_user(call)
     if user["role"] == "admin" or user["id"] == call.user["id"]:
         raise forbidden()
     content = top_level_items(call, user["id"])
     if content and call.query.get("force", "").lower() != "true":
-        raise client_error(400, "bad_request", "The user still owns content; move it, or use 'force'")
+        raise client_error(400, "bad_request", "The user still owns content; move it or use 'force'")
     access = call.context.world.access
     with call.context.state:
         for item in content:
@@ -194,7 +194,7 @@ async def delete_user(call: Call) -> Response:
 
 
 async def transfer(call: Call) -> Response:
-    """`PUT /users/:id/folders/0`: move everything a user owns into one new folder of another user."""
+    """`PUT /users/:id/folders/0`: moves everything that a user owns into one new folder of another user."""
     call.need_admin("root_readwrite")
     call.need("manage_managed_users")
     body = await call.body()
@@ -266,7 +266,7 @@ async def create_group(call: Call) -> Response:
 
 
 def record_group_event(call: Call, kind: str, group: Doc, user_id: str = "") -> None:
-    """Record an event about a group, or about a user in it."""
+    """Record an event about a group, or about a user in the group."""
     source: Doc = {"group_id": group["id"], "group_name": group["name"]}
     if user_id:
         source.update(user_id=user_id, user_name=call.context.world.person(user_id)["name"])
@@ -295,7 +295,7 @@ async def update_group(call: Call) -> Response:
 
 
 async def delete_group(call: Call) -> Response:
-    """`DELETE /groups/:id`, with its memberships and collaborations."""
+    """`DELETE /groups/:id`: also deletes the group's memberships and collaborations."""
     call.need_admin("manage_groups")
     group = find_group(call, call.request.path_params["id"])
     access = call.context.world.access
@@ -308,7 +308,7 @@ async def delete_group(call: Call) -> Response:
 
 
 def group_role(body: Doc, current: str = "member") -> str:
-    """Return `role` in a group, or `current` if the body does not set it."""
+    """Return the `role` in a group that the body sets, or `current` if it does not set one."""
     role = body.get("role", current)
     if role not in ("member", "admin"):
         raise invalid_value("role", role)
@@ -343,7 +343,7 @@ async def add_member(call: Call) -> Response:
 
 
 def refuse_permissions(body: Doc) -> None:
-    """Raise 501 for the finer permissions of group admins. An empty object is fine, because permissions that it
+    """Raise 501 if the body sets permissions of a group admin. An empty object is accepted, because permissions that it
     does not contain stay enabled (Box's OpenAPI description of `POST /group_memberships`).
     """
     flags = body.get("configurable_permissions")
@@ -352,7 +352,7 @@ def refuse_permissions(body: Doc) -> None:
     if not isinstance(flags, dict) or not all(isinstance(value, bool) for value in flags.values()):
         raise invalid_value("configurable_permissions", flags)
     if flags:
-        message = "The boxnb sandbox cannot set 'configurable_permissions' of a membership"
+        message = "The boxnb sandbox cannot set 'configurable_permissions' for a membership"
         raise client_error(501, "not_implemented", message)
 
 

@@ -1,4 +1,4 @@
-"""Items and collaborations as Box returns them: mini, standard, or the requested `fields` (box-facts 3.3, 4.3 to 4.6)."""
+"""Items and collaborations as Box returns them: in mini or standard form, or with `fields` (box-facts 3.3, 4.3 to 4.6)."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ LINK_RIGHTS = frozenset({"list", "preview", "download"})
 class View:
     """The company as one user sees it at one moment.
 
-    `everything` makes the user a Global Content Manager, who can read all content owned by managed users. `links` are
-    the items that a shared link opens for this call.
+    With `everything`, the user is a Global Content Manager, who can read all content owned by managed users. `links`
+    lists the items that a shared link opens for this call.
     """
 
     world: World
@@ -42,7 +42,7 @@ class View:
     links: list[Item] = field(default_factory=list)
 
     def rights(self, item: Item) -> frozenset[str]:
-        """Return what the user may do with an item."""
+        """Return what the user can do with an item."""
         rights = self.world.access.may(self.user, item, self.now)
         if self.everything and item.owner in self.world.users:
             rights |= LINK_RIGHTS
@@ -51,7 +51,7 @@ class View:
         return rights
 
     def sees(self, item: Item) -> bool:
-        """Return whether the user may know that the item exists."""
+        """Return whether the user can see that the item exists."""
         return bool(self.rights(item))
 
     def path(self, item: Item) -> list[Doc]:
@@ -60,7 +60,7 @@ class View:
         return [dict(ROOT_MINI), *reversed(ancestors)]
 
     def item(self, item: Item, fields: str | None) -> Doc:
-        """Return one item: the standard fields, or the mini fields and `fields`."""
+        """Return one item with its standard fields, or with the mini fields and those in `fields`."""
         kind = item.kind
         doc = mini_item(item)
         names = STANDARD[kind] if fields is None else [name.strip() for name in fields.split(",")]
@@ -71,7 +71,7 @@ class View:
         return doc
 
     def collab(self, collab: Collab, fields: str | None = None) -> Doc:
-        """Return one collaboration. Some fields are empty while it is pending (box-facts 4.6)."""
+        """Return one collaboration. While it is pending, some fields are empty (box-facts 4.6)."""
         is_pending = collab.status == "pending"
         item = self.world.tree.of(collab.item_type).get(collab.item_id)
         collaborator: Doc | None
@@ -180,7 +180,7 @@ def mini_item(item: Item) -> Doc:
 
 
 def permissions(view: View, item: Item) -> Doc:
-    """Return the booleans of `permissions`."""
+    """Return the object `permissions`: what the user can do with the item, as booleans."""
     rights = view.rights(item)
     doc = {
         "can_delete": "delete" in rights,
@@ -206,7 +206,7 @@ def parent(view: View, item: Item) -> Doc:
 
 
 def path_collection(view: View, item: Item) -> Doc:
-    """Return the path from folder 0. Trashed items have only the trash as their path."""
+    """Return the path from folder 0. The path of a trashed item is only the trash."""
     if item.is_trashed():
         trash = {"type": "folder", "id": "1", "sequence_id": None, "etag": None, "name": "Trash"}
         return {"total_count": 1, "entries": [trash]}
@@ -220,7 +220,7 @@ def purged_at(view: View, item: Item) -> str | None:
 
 
 def lock(view: View, item: Item) -> Doc | None:
-    """Return the lock of a file. Responses call its expiry `expired_at`, not `expires_at`."""
+    """Return a file's lock, or None if it is not locked. Responses call the expiry `expired_at`, not `expires_at`."""
     file_lock = item.extra.get("lock")
     if not file_lock or (file_lock["expires"] is not None and view.now >= file_lock["expires"]):
         return None

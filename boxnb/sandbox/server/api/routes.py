@@ -1,4 +1,4 @@
-"""Every API path that the sandbox implements, and 501 for all others.
+"""The API paths that the sandbox implements. All other paths return 501.
 
 The sandbox implements what an admin's tool needs: users (not avatars and aliases), groups, memberships, folders,
 files and their versions, web links, trash, uploads and downloads, collaborations, shared links, search (not by
@@ -34,9 +34,9 @@ from .call import Handler, endpoint
 
 
 async def not_implemented(request: Request) -> Response:
-    """Raise 501 with the method and the path, instead of pretending success."""
+    """Raise 501 with the method and the path, instead of pretending to succeed."""
     path = request.url.path
-    raise client_error(501, "not_implemented", f"The boxnb sandbox does not have {request.method} {path}")
+    raise client_error(501, "not_implemented", f"The boxnb sandbox does not support {request.method} {path}")
 
 
 async def api_error_response(request: Request, error: Exception) -> Response:
@@ -54,7 +54,7 @@ UPLOAD_TABLES = [uploads.UPLOAD_PATHS, upload_sessions.PATHS]  # on the upload h
 
 
 class Resource(BaseRoute):
-    """The routes of one resource, such as ``/2.0/users``. They are searched only for paths that start with it."""
+    """The routes of one resource, such as ``/2.0/users``. They are compared only with paths that start like this."""
 
     def __init__(self, start: str, routes: list[Route]) -> None:
         self.start, self.routes = start, routes
@@ -69,7 +69,7 @@ class Resource(BaseRoute):
         return Match.NONE, {}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve with the matched route."""
+        """Pass the request to the matched route."""
         await scope["boxnb.route"].handle(scope, receive, send)
 
 

@@ -1,7 +1,8 @@
 """`/search` and the device pins (box-facts 4.8, 4.9).
 
-The index lags ten minutes behind, as users have observed in Box. A search word matches the start of any word in a name,
-description or tag. File contents and comments are not searched, because the sandbox has none.
+The search index is ten minutes behind, as users have observed in Box. A search word matches the start of any word in a
+name, description or tag. File contents and comments are not searched: the sandbox does not index contents and has no
+comments.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def phrase(text: str) -> Test:
 
 
 def word(text: str) -> Test:
-    """Return a test for strings in which some word starts with each of these words."""
+    """Return a test for strings in which each of these words is the start of some word."""
     starts = WORD.findall(text.casefold())
 
     def test(searched: str) -> bool:
@@ -69,7 +70,7 @@ def comma_list(call: Call, name: str) -> list[str]:
 
 
 def number_range(call: Call, name: str, read: Callable[[str], float]) -> tuple[float, float] | None:
-    """Return a range ``from,to`` of the query; either side may be empty. Raises 400 if it is not a range."""
+    """Return a range ``from,to`` from the query; either side can be empty. Raises 400 if it is not a range."""
     text = call.query.get(name)
     if not text:
         return None
@@ -95,13 +96,16 @@ def choice(call: Call, name: str, default: str, allowed: tuple[str, ...]) -> str
 
 
 def trashed_by(item: Item) -> str:
-    """Return the id of the user who trashed an item; for items trashed from the start, the user who last changed it."""
+    """Return the id of the user who trashed an item.
+
+    For an item that was trashed from the start, return the user who last changed it.
+    """
     user_id: str = item.extra.get("trashed_by", item.modified_by)
     return user_id
 
 
 def filters(call: Call) -> list[Callable[[Item], bool]]:
-    """Return the tests for everything in the query except the search words."""
+    """Return a test for each filter in the query, but not for the search words."""
     tests: list[Callable[[Item], bool]] = []
     kind = call.query.get("type")
     if kind:
@@ -161,7 +165,7 @@ def text_of(call: Call) -> Callable[[Item], str]:
 
 
 def candidates(call: Call) -> list[Item]:
-    """Return every item that the search may find: those the user can see, in the trash or not."""
+    """Return every item to search: those that the user can see, in the trash, outside it, or both (`trash_content`)."""
     trash = choice(
         call, "trash_content", "non_trashed_only", ("non_trashed_only", "trashed_only", "all_items")
     )
@@ -180,7 +184,7 @@ async def search(call: Call) -> Response:
     query = call.query.get("query", "")
     if call.query.get("mdfilters"):
         raise client_error(
-            501, "not_implemented", "The boxnb sandbox does not have 'mdfilters' of /2.0/search"
+            501, "not_implemented", "The boxnb sandbox does not support 'mdfilters' in /2.0/search"
         )
     if not query.strip():
         raise invalid("missing_parameter", "query", "'query' or 'mdfilters' is required")
@@ -217,7 +221,7 @@ def pin_doc(call: Call, pin: Doc) -> Doc:
 
 
 async def pins(call: Call) -> Response:
-    """`GET /enterprises/:id/device_pinners`: markers are integers."""
+    """`GET /enterprises/:id/device_pinners`: paged by markers, which are integers."""
     call.need_admin("manage_enterprise_properties")
     enterprise_id = call.request.path_params["id"]
     if enterprise_id != call.user["enterprise"]["id"]:

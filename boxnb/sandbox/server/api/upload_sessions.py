@@ -1,4 +1,4 @@
-"""Chunked uploads (box-facts 4.10): a session, its parts with their SHA-1s, the commit."""
+"""Chunked uploads (box-facts 4.10): a session, its parts with their SHA-1s, and the commit."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ MIN_SIZE = 20_000_000  # Box says 20 MB, but not whether that means 20,000,000 b
 PART_SIZE = 8 * 1024 * 1024
 DAYS = 7
 DIGESTS = {"sha": ("sha1", 20), "sha-512": ("sha512", 64)}
-"""Digests that can check a part (Box's SDK 10.18, upload_file_part; RFC 5843). Only the first can check a whole file."""
+"""Digests that can verify a part (Box's SDK 10.18, upload_file_part; RFC 5843). Only `sha` can verify a whole file."""
 RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 
 def session_error(code: str, message: str) -> Exception:
-    """Build a 400 for a session."""
+    """Build a 400 for an upload session."""
     return client_error(400, code, message)
 
 
 def size_of(body: Doc) -> int:
-    """Return `file_size`. Raises 400 if it is missing, invalid, or too small for parts."""
+    """Return `file_size`. Raises 400 if it is missing, invalid, or too small for a chunked upload."""
     size = body.get("file_size")
     if size is None:
         raise session_error("missing_file_size", "'file_size' is required")
@@ -51,7 +51,7 @@ def size_of(body: Doc) -> int:
         raise session_error("invalid_file_size", "'file_size' must be a number of bytes")
     if size < MIN_SIZE:
         raise session_error(
-            "file_size_too_small", f"Files of less than {MIN_SIZE} bytes are uploaded in a single request"
+            "file_size_too_small", f"Files under {MIN_SIZE} bytes are uploaded in a single request"
         )
     return size
 
@@ -131,26 +131,32 @@ def session_doc(call: Call, session: Doc) -> Doc:
 
 
 def session_of(call: Call) -> Doc:
-    """Return the session of the path. Raises 404 if unknown, 403 for another user's, 410 if it has expired."""
+    """Return the session named in the path.
+
+    Raises 404 if it does not exist, 403 if another user created it, 410 if it has expired.
+    """
     call.need_write()
     key = call.request.path_params["session"]
     session = call.context.state.get_change("session", key)
     if session is None:
         raise not_found("upload_session", key)
     if session["by"] != call.user["id"]:
-        raise client_error(403, "forbidden", "Only the user who created an upload session may use it")
+        raise client_error(403, "forbidden", "Only the user who created an upload session can use it")
     if call.context.clock.now() > session["expires"]:
         raise client_error(410, "session_expired", "The upload session has expired")
     return session
 
 
 async def status(call: Call) -> Response:
-    """`GET` of a session."""
+    """`GET /files/upload_sessions/:session`."""
     return respond(session_doc(call, session_of(call)))
 
 
 def digest_of(call: Call, *kinds: str) -> tuple[str, str]:
-    """Return the algorithm of the ``digest`` header and its sum in hex. Raises 400 if it is missing, invalid or not in `kinds`."""
+    """Return the algorithm and the digest, in hex, from the ``digest`` header.
+
+    Raises 400 if the header is missing or invalid, or its algorithm is not in `kinds`.
+    """
     kind, _, value = call.request.headers.get("digest", "").strip().partition("=")
     try:
         raw = base64.b64decode(value, validate=True)
@@ -163,7 +169,10 @@ def digest_of(call: Call, *kinds: str) -> tuple[str, str]:
 
 
 async def put_part(call: Call) -> Response:
-    """`PUT` of a part: all have `part_size` bytes except the last; a repeated part must have the same bytes."""
+    """`PUT /files/upload_sessions/:session`: uploads a part.
+
+    Every part except the last must have `part_size` bytes. A part that is sent again must have the same bytes.
+    """
     session_of(call)
     algorithm, digest = digest_of(call, "sha", "sha-512")
     match = RANGE.fullmatch(call.request.headers.get("content-range", "").strip())
@@ -209,11 +218,10 @@ def new_part(call: Call, session: Doc, first: int, data: bytes) -> Doc:
 
 
 async def plan(call: Call) -> Response:
-    """`POST` of a plan: return which parts need not be sent.
+    """`POST .../plan`: says which parts need not be sent.
 
-    Box's SDKs have requested it since 2026 (`create_file_upload_session_plan`).
-
-    Which parts count as present is a guess: the parts of this session, and for a new version the same bytes at the same offset.
+    Box's SDKs have requested the plan since 2026 (`create_file_upload_session_plan`). It is a guess which parts count as
+    present: those that this session has received and, for a new version, those whose bytes the file has at the offset.
     """
     session_of(call)
     requested = (await call.body()).get("parts")
@@ -241,7 +249,7 @@ async def plan(call: Call) -> Response:
 
 
 def existing_bytes(call: Call, session: Doc, first: int, size: int) -> bytes:
-    """Return the bytes that a session, or the file it adds a version to, has at an offset; empty if there are none."""
+    """Return the bytes at an offset in a session, or in the file that it adds a version to; empty if there are none."""
     if str(first) in session["parts"]:
         return call.context.blobs.part(session["id"], first).read_bytes()
     item = call.context.world.tree.files.get(session["file"])
@@ -257,18 +265,21 @@ def existing_bytes(call: Call, session: Doc, first: int, size: int) -> bytes:
 
 
 def received_parts(session: Doc) -> list[Doc]:
-    """Return the parts received so far, by offset."""
+    """Return the parts received so far, ordered by offset."""
     return sorted(session["parts"].values(), key=lambda part: int(part["offset"]))
 
 
 async def parts(call: Call) -> Response:
-    """`GET` of the parts."""
+    """`GET .../parts`."""
     paging, part = page_by_offset(call, received_parts(session_of(call)))
     return respond({**paging, "entries": list(part)})
 
 
 async def commit(call: Call) -> Response:
-    """`POST .../commit`: lists every part in order, with its id, offset and size."""
+    """`POST .../commit`: creates the file or the new version.
+
+    The body must list every part in order, with its id, offset and size.
+    """
     session_of(call)
     _, digest = digest_of(call, "sha")
     body = await call.body()
@@ -295,7 +306,7 @@ async def commit(call: Call) -> Response:
 
 
 def check_destination(call: Call, session: Doc) -> tuple[Item | None, str, Item | None]:
-    """Check the destination again. Return the file that gets a version, or the owner and the folder of a new file."""
+    """Check the destination again. Return the file that gets a version (None for a new file), its owner and its folder."""
     if session["file"]:
         call.request.path_params["id"] = session["file"]
         item = writable_file(call)
@@ -309,7 +320,7 @@ def check_destination(call: Call, session: Doc) -> tuple[Item | None, str, Item 
 
 
 def identities(parts: list[Any]) -> list[tuple[Any, ...]]:
-    """Return the properties of parts that must match."""
+    """Return the id, offset and size of each part, which must match."""
     return [
         tuple(part.get(name) for name in ("part_id", "offset", "size")) if isinstance(part, dict) else ()
         for part in parts
@@ -317,7 +328,7 @@ def identities(parts: list[Any]) -> list[tuple[Any, ...]]:
 
 
 async def abort(call: Call) -> Response:
-    """`DELETE` of a session."""
+    """`DELETE /files/upload_sessions/:session`."""
     session = session_of(call)
     call.context.state.change("session", session["id"], None)
     call.context.blobs.drop_parts(session["id"], [int(offset) for offset in session["parts"]])

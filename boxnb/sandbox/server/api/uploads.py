@@ -25,7 +25,7 @@ def base_of(call: Call) -> str:
 
 
 def check_space(call: Call, owner: str, size: int) -> None:
-    """Raise 403 if a file is too large for the caller or the owner's space is used up."""
+    """Raise 403 if a file is too large for the caller or for the owner's remaining space."""
     if size > call.user["max_upload_size"]:
         raise client_error(
             403, "file_size_limit_exceeded", "File size exceeds the folder owner's file size limit"
@@ -43,7 +43,7 @@ def add_used_space(call: Call, owner: str, size: int) -> None:
 
 
 def content_times(call: Call, attributes: Doc) -> Doc:
-    """Return `content_created_at` and `content_modified_at` as `extra` saves them."""
+    """Return `content_created_at` and `content_modified_at` in the form that `Item.extra` contains."""
     moments: Doc = {}
     for name in ("content_created", "content_modified"):
         value = attributes.get(f"{name}_at")
@@ -56,7 +56,7 @@ def content_times(call: Call, attributes: Doc) -> Doc:
 
 
 def new_file(call: Call, attributes: Doc, owner: str, parent: Item | None, sha1: str, size: int) -> Item:
-    """Create the file, after its bytes are saved."""
+    """Create a file whose bytes are already saved."""
     doc = new_item_fields(call, attributes["name"])
     doc.update(size=size, sha1=sha1, extra=content_times(call, attributes))
     doc["description"] = str(attributes.get("description") or "")[:255]
@@ -68,7 +68,7 @@ def new_file(call: Call, attributes: Doc, owner: str, parent: Item | None, sha1:
 
 
 def new_version(call: Call, item: Item, attributes: Doc, sha1: str, size: int, key: str = "") -> Item:
-    """Add a version to the file, after its bytes are saved (or generated from a `key`)."""
+    """Add a version to a file. The version's bytes are already saved, or are generated from `key`."""
     history = list(reversed(item.earlier()))
     history.append(
         {
@@ -100,14 +100,14 @@ def uploaded_file(call: Call, item: Item, status: int) -> Response:
 
 
 def check_digest(call: Call, sha1: str) -> None:
-    """Raise 400 `bad_digest` if ``content-md5``, which is a SHA-1, does not match."""
+    """Raise 400 `bad_digest` if the header ``content-md5``, which contains a SHA-1, does not match."""
     expected = call.request.headers.get("content-md5")
     if expected is not None and expected.strip().lower() != sha1:
         raise client_error(400, "bad_digest", "The specified content-md5 did not match what we received")
 
 
 async def parts_of(call: Call) -> tuple[Doc, Part]:
-    """Return `attributes` and the file of a form, which must come in this order."""
+    """Return `attributes` and the file from a form, in which they must be in this order."""
     try:
         parts = parse(call.request.headers.get("content-type", ""), await call.request.body())
     except ValueError as error:
@@ -128,7 +128,7 @@ async def parts_of(call: Call) -> tuple[Doc, Part]:
 
 
 def save_bytes(call: Call, chunks: Iterable[bytes], digest: str | None = None) -> tuple[str, int]:
-    """Save the bytes. Raises 400 if their SHA-1 is not `digest`."""
+    """Save the bytes and return their SHA-1 and size. Raises 400 if the SHA-1 is not `digest`."""
     sha1, size = call.context.blobs.put(chunks)
     if digest is not None and digest != sha1:
         raise client_error(400, "bad_digest", "The specified digest did not match what we received")
@@ -154,7 +154,8 @@ async def upload_version(call: Call) -> Response:
     call.need_write()
     call.context.limits.check_upload(call.user["id"])
     attributes, file = await parts_of(call)
-    item = writable_file(call)  # check after reading: another version may have arrived meanwhile
+    # Check after reading the form, because another version may have arrived in the meantime.
+    item = writable_file(call)
     if attributes.get("name"):
         check_name_is_free(call, item.owner, item.parent, check_name(attributes["name"]), "file", item)
     check_space(call, item.owner, len(file.data))
@@ -164,7 +165,7 @@ async def upload_version(call: Call) -> Response:
 
 
 def writable_file(call: Call) -> Item:
-    """Return the file of the path, if the caller may add a version and ``If-Match`` matches."""
+    """Return the file named in the path. Raises 403 if the caller cannot add a version, 412 if ``If-Match`` differs."""
     item = call.item("file", call.request.path_params["id"])
     if "edit" not in call.view().rights(item):
         raise forbidden()
@@ -185,7 +186,10 @@ async def preflight(call: Call) -> Response:
 
 
 async def preflight_version(call: Call) -> Response:
-    """`OPTIONS /files/:id/content`: says whether a new version would be accepted (boxsdk 1 to 4, preflight_check of a file)."""
+    """`OPTIONS /files/:id/content`: says whether a new version would be accepted.
+
+    Box's older SDK sends this request (boxsdk 1 to 4, preflight_check of a file).
+    """
     call.need_write()
     body = await call.body()
     item = writable_file(call)
@@ -197,7 +201,7 @@ async def preflight_version(call: Call) -> Response:
 
 
 def bytes_of(body: Doc) -> int:
-    """Return `size` of a preflight. Raises 400 if it is not a number of bytes."""
+    """Return `size` from a preflight. Raises 400 if it is not a number of bytes."""
     size = body.get("size") or 0  # rclone does not send a size, because it only checks the name
     if not isinstance(size, int) or isinstance(size, bool) or size < 0:
         raise bad_request("'size' must be a number of bytes", "size")

@@ -14,13 +14,13 @@ from .representations import mini_item
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 MULTILINE = ("address", "description")
-"""Fields that may have several lines."""
+"""Fields that can have several lines."""
 ACCESS = ("open", "company", "collaborators")
 STRONG = re.compile(r"[A-Z]|[^a-z]")
 
 
 def bad_request(message: str, name: str = "") -> ApiError:
-    """Build a 400 `bad_request` for the body."""
+    """Build a 400 `bad_request` for the request body."""
     errors = [{"reason": "invalid_parameter", "name": name, "message": message}] if name else None
     return client_error(400, "bad_request", message if not name else "Bad Request", errors=errors)
 
@@ -54,7 +54,10 @@ def id_of(body: Doc, name: str) -> str:
 
 
 def moment(call: Call, body: Doc, name: str, future: bool = False) -> float | None:
-    """Return a time from the body, or None if it is null or missing. Raises 400 if it is invalid or not in the `future`."""
+    """Return a time from the body, or None if it is null or missing.
+
+    Raises 400 if it is invalid or, with `future`, not in the future.
+    """
     value = body.get(name)
     if value is None:
         return None
@@ -68,7 +71,7 @@ def moment(call: Call, body: Doc, name: str, future: bool = False) -> float | No
 
 
 def check_name(name: Any) -> str:
-    """Return a name that Box allows. Raises 400 `item_name_invalid` or `item_name_too_long`."""
+    """Return the name if Box allows it. Otherwise, raise 400 `item_name_invalid` or `item_name_too_long`."""
     if not isinstance(name, str) or not name:
         raise bad_request("'name' is required", "name")
     if len(name) > 255:
@@ -80,7 +83,7 @@ def check_name(name: Any) -> str:
 
 
 def conflict(item: Item, as_list: bool) -> ApiError:
-    """Build a 409 `item_name_in_use`, with a list of conflicts for folders and one object for files."""
+    """Build a 409 `item_name_in_use`. As in Box, the conflicts are a list for folders and one object for files."""
     existing = mini_item(item)
     return client_error(
         409,
@@ -100,7 +103,10 @@ def check_name_is_free(
 
 
 def target(call: Call, folder_id: str) -> tuple[str, Item | None]:
-    """Return the folder to write into and its owner. Raises 404 if it is hidden, 403 without the right to upload."""
+    """Return the owner and the folder to write into (None for folder 0).
+
+    Raises 404 if the caller cannot see the folder, 403 if the caller cannot upload to it.
+    """
     folder = call.folder(folder_id, "list")
     if folder is not None and "upload" not in call.view().rights(folder):
         raise forbidden()
@@ -108,7 +114,7 @@ def target(call: Call, folder_id: str) -> tuple[str, Item | None]:
 
 
 def mark_changed(call: Call, item: Item) -> None:
-    """Mark an item as changed now by the caller, with a new etag."""
+    """Give an item a new etag, and record that the caller changed it now."""
     item.etag += 1
     item.modified, item.modified_by = float(int(call.context.clock.now())), call.user["id"]
     call.context.world.tree.save(item)
@@ -123,7 +129,7 @@ def check_lock(call: Call, item: Item) -> None:
 
 
 def set_lock(call: Call, item: Item, lock: Any) -> None:
-    """Lock a file, or unlock it if `lock` is None. Without `expires_at` the lock does not expire."""
+    """Lock a file, or unlock it if `lock` is None. Without `expires_at`, the lock does not expire."""
     check_lock(call, item)
     if lock is None:
         item.extra.pop("lock", None)
@@ -168,41 +174,43 @@ def set_link(call: Call, item: Item, settings: Any) -> str:
     if "password" in settings:
         password = settings["password"]
         if password is not None and not (len(str(password)) >= 8 and STRONG.search(str(password))):
-            message = "A password needs 8 characters and a digit, a capital or a special character"
+            message = (
+                "A password needs at least 8 characters, including a digit, a capital or a special character"
+            )
             raise invalid("invalid_parameter", "password", message)
         link.password = str(password) if password is not None else ""
     if "vanity_name" in settings:
         vanity = settings["vanity_name"]
         if vanity is not None and len(str(vanity)) < 12:
-            raise invalid("invalid_parameter", "vanity_name", "A vanity name needs 12 characters")
+            raise invalid("invalid_parameter", "vanity_name", "A vanity name needs at least 12 characters")
         link.vanity = str(vanity or "")
     permissions = settings.get("permissions")
     if isinstance(permissions, dict) and "can_download" in permissions:
         link.download = bool(permissions["can_download"])
     if access == "collaborators" and (link.password or not link.download):
         raise invalid(
-            "invalid_parameter", "access", "Links for collaborators have no password and no permissions"
+            "invalid_parameter", "access", "Links for collaborators cannot have a password or permissions"
         )
     item.link = link
     return "ITEM_SHARED_UPDATE" if old else "SHARE"
 
 
 def set_tags(item: Item, tags: Any) -> None:
-    """Set at most 100 tags."""
+    """Set the tags. Raises 400 if `tags` is not a list of at most 100 strings."""
     if not isinstance(tags, list) or len(tags) > 100 or not all(isinstance(tag, str) for tag in tags):
         raise invalid("invalid_parameter", "tags", "'tags' must be a list of at most 100 strings")
     item.tags = tuple(dict.fromkeys(tags))
 
 
 def check_may_leave(call: Call, item: Item) -> None:
-    """Raise 403 if the caller is not allowed to take an item out of its folder."""
+    """Raise 403 if the caller cannot take an item out of its folder."""
     rights = call.view().rights(item.parent) if item.parent is not None else call.view().rights(item)
     if ("delete" if item.parent is not None else "own") not in rights:
         raise forbidden()
 
 
 def trashed_item(call: Call, kind: str, item_id: str) -> Item:
-    """Return an item that was itself trashed. Raises 404 `not_trashed` for any other."""
+    """Return an item that was itself trashed. Raises 404 `not_trashed` for any other item."""
     item = call.find(kind, item_id)
     if item.trashed is None:
         raise missing(kind, item_id, "not_trashed")

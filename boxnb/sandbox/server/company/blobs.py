@@ -18,7 +18,7 @@ class Blobs:
         self.folder, self.parts = folder / "content", folder / "parts"
 
     def put(self, chunks: Iterable[bytes]) -> tuple[str, int]:
-        """Save these bytes and return their SHA-1 in hex and their count."""
+        """Save these bytes and return their SHA-1 in hex and their size."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         digest, size = hashlib.sha1(usedforsecurity=False), 0
         draft = self.folder / f".{secrets.token_hex(8)}"
@@ -56,7 +56,7 @@ class Blobs:
         draft.replace(self.part(session, offset))
 
     def read_parts(self, session: str, offsets: Iterable[int]) -> Iterator[bytes]:
-        """Yield the bytes of these parts in this order."""
+        """Yield the bytes of these parts in the given order."""
         for offset in offsets:
             yield self.part(session, offset).read_bytes()
 

@@ -1,4 +1,4 @@
-"""The clock of the sandbox: real time plus an adjustable offset, or frozen."""
+"""The sandbox clock: real time plus an adjustable offset, or a frozen time."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from .state import State
 
 
 class Clock:
-    """Seconds since the epoch on the sandbox clock. Saved in the state, so a restart does not set it back.
+    """The sandbox clock, in seconds since the epoch. It is saved in the state, so a restart does not set it back.
 
-    Every lifetime and every ``Date`` header follows this clock. Rate limits use real time.
+    Every lifetime and every ``Date`` header uses this clock. Rate limits use real time.
     """
 
     def __init__(self, state: State) -> None:
@@ -22,11 +22,11 @@ class Clock:
         self._frozen: float | None = float(frozen) if frozen else None
 
     def now(self) -> float:
-        """Return the epoch seconds on the sandbox clock."""
+        """Return the time on the sandbox clock."""
         return self._frozen if self._frozen is not None else time.time() + self._offset
 
     def advance(self, seconds: float) -> float:
-        """Move the clock by `seconds` (may be negative) and return the new time."""
+        """Move the clock by `seconds`, which can be negative, and return the new time."""
         if self._frozen is not None:
             self._frozen += seconds
         else:
@@ -35,13 +35,13 @@ class Clock:
         return self.now()
 
     def freeze(self) -> float:
-        """Stop the clock where it is."""
+        """Stop the clock and return its time."""
         self._frozen = self.now()
         self._save()
         return self._frozen
 
     def reset(self) -> float:
-        """Return to real time."""
+        """Set the clock back to real time and return the new time."""
         self._offset, self._frozen = 0.0, None
         self._save()
         return self.now()
@@ -52,11 +52,11 @@ class Clock:
         return self._frozen is not None
 
     def date_header(self) -> bytes:
-        """Return the ``Date`` header (RFC 9110 6.6.1) for this moment."""
+        """Return the ``Date`` header (RFC 9110 6.6.1) for the current time."""
         return formatdate(self.now(), usegmt=True).encode("ascii")
 
     def iso(self) -> str:
-        """Return the time in RFC 3339 with an offset, as Box formats times."""
+        """Return the time in RFC 3339 format with an offset, as Box formats times."""
         return datetime.fromtimestamp(int(self.now()), UTC).isoformat()
 
     def _save(self) -> None:

@@ -1,4 +1,4 @@
-"""The practice company, read from CSV files that a reader can open and change."""
+"""The practice company, read from CSV files that you can open and change."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ REQUIRED = ("users", "groups", "memberships")
 
 
 def data_folder(world: str) -> Path:
-    """Return the folder of the CSV files: next to the package in a checkout, inside it in an installed wheel.
+    """Return the folder with the CSV files of a company.
 
-    Raises `FileNotFoundError` with both paths if neither has them.
+    The files of `small` are next to the package in a checkout, and inside the package in an installed wheel.
+    Raises `FileNotFoundError` with the paths that were searched if none of them has the files.
     """
     if world != "small":
         folder = Path(world)
@@ -40,8 +41,8 @@ def data_folder(world: str) -> Path:
 class World(People):
     """The company in memory. Changes made through the sandbox are saved in the state.
 
-    `day` is midnight UTC before the first start with this state; the ages in the CSV files count from there.
-    Raises `ValueError` with the first invalid row.
+    `day` is midnight UTC before the first start with this state; the ages in the CSV files are counted from it.
+    Raises `ValueError` for the first invalid row.
     """
 
     def __init__(self, world: str, state: State, now: float, size: Size | None = None) -> None:
@@ -67,14 +68,14 @@ class World(People):
             self.pins.pop(pin_id, None)
 
     def untouched(self) -> World:
-        """Return the company as its rows describe it, without later changes. The year of events is generated from it."""
+        """Return the company as its rows describe it, without later changes, for generating the year of events."""
         if self._state.first_row("SELECT 1 FROM changes LIMIT 1") is None:
             return self
         return World(self.name, State.in_memory(), self.day, self.size)
 
 
 def csv_tables(folder: Path) -> Rows:
-    """Return a function that reads the rows of a CSV file by its name. A missing optional file has no rows."""
+    """Return a function that reads the CSV file with a given name. If an optional file is missing, it has no rows."""
 
     def rows(name: str) -> list[Row]:
         path = folder / f"{name}.csv"

@@ -1,10 +1,12 @@
 """The event log: the generated past year, then what happens in the sandbox (box-facts 4.7).
 
-The same events in three orders. `admin_logs` is ordered by the time of the event. An event becomes visible one to five
-minutes later, one in twenty up to half an hour later, so a late one can appear in a window that was already read.
-`admin_logs_streaming` is ordered by arrival: about 12 s after the event, shuffled within 90 s, and one in thirty arrives
-twice; it keeps 14 days. User streams show events immediately and keep 21 days (31 for `sync`). Delays follow the sandbox clock.
-Their lengths are guesses except where box-facts gives one.
+The streams show the same events, in different orders and with different delays.
+
+`admin_logs` is ordered by the time of the event. It shows an event one to five minutes later, or up to half an hour
+later for one event in twenty, so a late event can appear in a time window that was already read.
+`admin_logs_streaming` is ordered by arrival. An event arrives 12 s after it happened, plus a random delay of up to 90 s;
+one event in thirty arrives twice. This stream keeps 14 days. User streams show events immediately and keep 21 days (31
+for `sync`). Delays use the sandbox clock. Their lengths are guesses, except where box-facts gives them.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ from .state import State
 from .times import DAY, iso
 from .tree import Item
 
-SHIFT = 21  # a position is milliseconds, then the event's number within them; beyond 2^53 on purpose
+# A position is the milliseconds, then this many bits of the event's number. It is deliberately above 2^53.
+SHIFT = 21
 LIVE = 1_500_000
 ADMIN_DAYS, STREAMING_DAYS, USER_DAYS, SYNC_DAYS = 365, 14, 21, 31
 USER_NAMES = {
@@ -54,7 +57,10 @@ BY_NOBODY = frozenset({"COLLABORATION_EXPIRATION", "SHARE_EXPIRATION"})
 
 @dataclass(slots=True)
 class Event:
-    """One event; `subject` is what it is about. Events that happened in the sandbox have numbers from `LIVE` on."""
+    """One event. `subject` is the kind and the id of what it is about.
+
+    Events that happened in the sandbox have the number `LIVE` or a higher one.
+    """
 
     number: int
     created: float
@@ -65,17 +71,17 @@ class Event:
 
     @property
     def position(self) -> int:
-        """Its position in the order of events."""
+        """The event's position in chronological order."""
         return (int(self.created * 1000) << SHIFT) + (self.number & (1 << SHIFT) - 1)
 
     @property
     def key(self) -> str:
-        """The string from which its id and its delays are derived."""
+        """The string from which the event's id and delays are derived."""
         return f"event {self.number} {self.created:.3f} {self.kind} {self.actor}"
 
 
 class Log:
-    """All events. New ones are saved in the state."""
+    """All events. New events are saved in the state."""
 
     def __init__(self, world: World, state: State, make_history: Callable[[], Columns]) -> None:
         self.world, self._state, self._make_history = world, state, make_history
@@ -89,11 +95,14 @@ class Log:
 
     @cached_property
     def history(self) -> Columns:
-        """Events of the year before the first start. Generated on first use, because that takes half of the start-up time."""
+        """The events of the year before the first start.
+
+        They are generated on first use, because generating them takes half of the start-up time.
+        """
         return self._make_history()
 
     def generate_history(self) -> None:
-        """Generate the history now. Raises `ValueError` for an invalid row of the company's data."""
+        """Generate the history now. Raises `ValueError` for an invalid row in the company's data."""
         _ = self.history
 
     @staticmethod
@@ -104,7 +113,7 @@ class Log:
         return Event(LIVE + seq, created, sys.intern(kind), sys.intern(actor), subject, sys.intern(address))
 
     def saved_document(self, event: Event) -> Doc | None:
-        """Return `source` and `details` of an event that happened in the sandbox, or None for one of the history."""
+        """Return `source` and `details` of an event that happened in the sandbox, or None for one in the history."""
         if event.number < LIVE:
             return None
         document: Doc = json.loads(
@@ -122,7 +131,10 @@ class Log:
         details: Doc,
         item: Item | None = None,
     ) -> None:
-        """Record what just happened, in whole seconds like the history, so that times compare as they are shown."""
+        """Record an event.
+
+        Its time is cut to whole seconds, as in the history, so that comparisons agree with the times in responses.
+        """
         created = float(int(created))
         doc = json.dumps(
             {"source": source, "details": details, "item": [item.kind, item.id] if item else None}
@@ -134,7 +146,7 @@ class Log:
         self.live.append(self._live_event(seq, created, kind, actor, address, doc))
 
     def at(self, index: int) -> Event:
-        """Return the event of the history at this index."""
+        """Return the event at this index in the history."""
         past = self.history
         return Event(
             index,
@@ -151,7 +163,7 @@ class Log:
         return max(int(now) * 1000 << SHIFT, last if self.live and self.live[-1].created <= now else 0)
 
     def since(self, position: int, kinds: set[str] | None = None) -> Iterator[Event]:
-        """Yield the events from a position on, ordered by time."""
+        """Yield the events at and after a position, ordered by time."""
         past = self.history
         type_numbers = (
             None if kinds is None else {number for number, name in enumerate(TYPES) if name in kinds}
@@ -185,7 +197,7 @@ class Log:
                 yield event
 
     def arriving(self, position: int, kinds: set[str] | None, now: float) -> Iterator[tuple[int, Event]]:
-        """Yield (position, event) of `admin_logs_streaming` in order of arrival, some of them twice."""
+        """Yield (position, event) for `admin_logs_streaming` in order of arrival. Some events arrive twice."""
         if self._arrivals is None:
             start = bisect_left(self.history.created, self.world.day - (STREAMING_DAYS + 1) * DAY)
             self._arrivals = sorted(
@@ -244,7 +256,7 @@ def identity(event: Event) -> str:
 
 
 def item_source(world: World, item: Item) -> Doc:
-    """Return the source of most events about items."""
+    """Return the `source` that most events about items have."""
     folder = item.parent
     parent = {"type": "folder", "id": "0", "name": "All Files"}
     if folder is not None:
@@ -259,7 +271,7 @@ def item_source(world: World, item: Item) -> Doc:
 
 
 def source_of(world: World, event: Event) -> Doc | None:
-    """Return what an event of the history is about, or None if it no longer exists."""
+    """Return the `source` of an event in the history, or None if what it is about no longer exists."""
     kind, key = event.subject
     if kind in ("file", "folder", "web_link"):
         item = world.tree.of(kind).get(key)
@@ -281,7 +293,7 @@ def source_of(world: World, event: Event) -> Doc | None:
 
 
 def collab_source(world: World, collab_id: str) -> Doc | None:
-    """Return the source of an event about a collaboration."""
+    """Return the `source` of an event about a collaboration, or None if the collaboration no longer exists."""
     collab = world.access.collabs.get(collab_id)
     if collab is None:
         return None
@@ -302,7 +314,7 @@ def collab_source(world: World, collab_id: str) -> Doc | None:
 
 
 def details_of(world: World, event: Event) -> Doc:
-    """Return `additional_details` of an event of the history."""
+    """Return the `additional_details` of an event in the history."""
     kind, key = event.subject
     if kind == "collaboration":
         collab = world.access.collabs.get(key)
@@ -318,7 +330,7 @@ def details_of(world: World, event: Event) -> Doc:
 
 
 def tenant_doc(world: World, event: Event, live: Doc | None) -> Doc:
-    """Return an event as the two enterprise streams contain it; `live` comes from `Log.saved_document`."""
+    """Return an event in the form of the two enterprise streams; `live` comes from `Log.saved_document`."""
     doc: Doc = {
         "type": "event",
         "event_id": identity(event),
@@ -335,7 +347,7 @@ def tenant_doc(world: World, event: Event, live: Doc | None) -> Doc:
 
 
 def item_of(world: World, event: Event) -> Item | None:
-    """Return the item an event is about, directly or through its collaboration."""
+    """Return the item that an event is about, directly or through a collaboration, or None."""
     kind, key = event.subject
     if kind == "collaboration":
         collab = world.access.collabs.get(key)

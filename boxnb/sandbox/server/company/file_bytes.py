@@ -1,8 +1,8 @@
 """The bytes of files that were never uploaded: generated from a key on demand, not saved.
 
-A file of the practice company has exactly as many bytes as its size says, always the same ones, and their SHA-1 is the
-one in `files.csv`. A 4 GB film is served as a stream and takes no disk space. In a generated company (`large`) sizes are
-correct too, but the SHA-1s are made up, because hashing 200,000 files would delay the start.
+A file of the practice company always has the same bytes, and they match the size and the SHA-1 in `files.csv`. A 4 GB
+film is streamed and takes no disk space. In a generated company (`large`), sizes are also correct, but the SHA-1s are
+made up, because hashing 200,000 files would delay the start.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ HASH_CEILING = 64 * 1024 * 1024
 
 
 def block(key: str) -> bytes:
-    """Return the 64 KiB that repeat in the file with this key: one line that describes it, then random bytes."""
+    """Return the 64 KiB that repeat in the file with this key: one line that describes the file, then random bytes."""
     line = f"A practice file of the boxnb sandbox, number {key}.\n".encode()
     noise = random.Random(key).randbytes(BLOCK - len(line))  # noqa: S311  filler, not a secret
     return line + noise
@@ -41,5 +41,8 @@ def sha1(key: str, size: int) -> str:
 
 
 def made_up_sha1(key: str) -> str:
-    """Return a made-up SHA-1 for a file too large to hash at the start (over 64 MiB) whose row does not give one."""
+    """Return a made-up SHA-1, for an earlier version or for a file whose row has none.
+
+    A file whose row has none is hashed at the start unless it is larger than `HASH_CEILING`.
+    """
     return hashlib.sha1(f"claimed {key}".encode(), usedforsecurity=False).hexdigest()

@@ -1,7 +1,7 @@
 """A made-up company of any size: the rows that CSV files would have. The same seed generates the same rows.
 
-Downloads have the correct size; SHA-1s are made up (see `file_bytes`). The admins are the same as in the small company, so the
-practice admin can sign in to both.
+Downloads have the correct size, but SHA-1s are made up (see `file_bytes`). The admins have the same logins as in the
+small company, so the practice admin can sign in to both.
 """
 
 from __future__ import annotations
@@ -149,13 +149,13 @@ class Size:
         """Return this size. Raises `ValueError` if it is impossible."""
         if self.users < 3 or self.folders < 1 or min(self.files, self.events) < 0 or self.users > 2_000_000:
             raise ValueError(
-                "a company has 3 to 2,000,000 users, at least one folder, and 0 or more files and events"
+                "a company must have 3 to 2,000,000 users, at least one folder, and 0 or more files and events"
             )
         return self
 
 
 class Rows:
-    """The rows of each file by its name, generated on demand."""
+    """The rows of a generated company. A call with the name of a CSV file yields the rows of that file."""
 
     def __init__(self, size: Size) -> None:
         self.size = size.check()
@@ -174,7 +174,7 @@ class Rows:
 
     @staticmethod
     def user_id(number: int) -> str:
-        """Return the id of user `number`. One in seven is too large for a float."""
+        """Return the id of user `number`. One id in seven is too large for a float."""
         return str(9_007_199_334_870_420 + number * 3_001 if number % 7 == 0 else 11_400_000 + number * 13)
 
     @staticmethod

@@ -1,13 +1,13 @@
 """A year of events, generated from the rows of the company and a seed. The same rows, seed and count give the same year.
 
-First come the events that follow from the rows: uploads, edits, links, invitations, deletions, new users. Then come the
-bursts of `incidents.csv`, then everyday sign-ins, previews and downloads, by users who can see the file and in their
-working hours. The year ends at midnight UTC before the sandbox first started.
+The first events are those that follow from the rows: uploads, edits, links, invitations, deletions, new users. Next are
+the bursts in `incidents.csv`. Last are everyday sign-ins, previews and downloads. They fall in the user's working hours
+and only concern files that the user can see. The year ends at midnight UTC before the sandbox first started.
 
-All random draws assume a year that ends on a Monday night, whatever the day of the first start, so that each user
-has the same events on any such day. Everyday events are moved afterwards, by up to three days, so that weekends are
-quiet on the real calendar. The figures quoted in the notebooks must not depend on that move: on the days around a burst,
-its users have no other events of its type, and every busy user signs in within the last month.
+All random draws assume a year that ends on a Monday night, so that each user has the same events whatever the weekday
+of the first start. Everyday events are then moved by up to three days, so that weekends are quiet on the real calendar.
+The figures quoted in the notebooks must not depend on this move. Therefore, the users in a burst have no other events of
+its type on the days around it, and every busy user signs in within the last month.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ TYPES = [
 ]
 NUMBER = {name: number for number, name in enumerate(TYPES)}
 SPAN = 365
-FIRST_WEEKDAY = 1  # of the day after the assumed year; Monday is 0
+FIRST_WEEKDAY = 1  # weekday of the day after the assumed year; Monday is 0
 MAX_DAYS_MOVED = 3
 WEEKS = 364 * DAY  # a year of whole weeks
 EVERYDAY = [("LOGIN", 34), ("PREVIEW", 38), ("DOWNLOAD", 20), ("OTHER", 8)]
@@ -59,7 +59,10 @@ Kind = TypeVar("Kind")
 
 @dataclass
 class Columns:
-    """Events as columns; a million take 30 MB. `subjects` are (kind, id), `people` user ids, `addresses` IP addresses."""
+    """Events as columns; a million events take 30 MB.
+
+    `people` contains user ids, `subjects` contains (kind, id) pairs, and `addresses` contains IP addresses.
+    """
 
     created: array[float] = field(default_factory=lambda: array("d"))
     types: array[int] = field(default_factory=lambda: array("B"))
@@ -91,7 +94,7 @@ class Numbers:
         self._numbers: dict[str | Subject, int] = {}
 
     def of(self, value: str | Subject) -> int:
-        """Return the number of a value, adding the value if it is new."""
+        """Return the number of a value. A new value gets the next number."""
         number = self._numbers.get(value)
         if number is None:
             number = self._numbers[value] = len(self.values)
@@ -126,7 +129,7 @@ class Maker:
         return self.columns.in_order()
 
     def add(self, kind: str, when: float, actor: str, subject: Subject, address: str = "") -> None:
-        """Add an event if it is within the year and the count is not reached yet."""
+        """Add an event if it is within the year and the count has not been reached yet."""
         columns = self.columns
         if not self.start <= when < self.end or len(columns.created) >= self.count:
             return
@@ -137,7 +140,7 @@ class Maker:
         columns.places.append(self.addresses.of(address or self.address(actor)))
 
     def address(self, actor: str) -> str:
-        """Return the usual address of a user: the office, else home (addresses reserved for documentation)."""
+        """Return an IP address for a user, at the office or at home. All are reserved for documentation."""
         if self.random.random() < 0.6:
             return f"192.0.2.{10 + hash_of(actor) % 6}"
         return f"198.51.100.{1 + hash_of(actor + 'home') % 190}"
@@ -170,7 +173,7 @@ class Maker:
                 self.add("COLLABORATION_EXPIRATION", collab.expires, NOBODY["id"], subject)
 
     def add_events_of_people(self) -> None:
-        """Add the users, groups and memberships that are new this year."""
+        """Add the events that follow from the rows of users, groups and memberships."""
         admin = self.world.admin()["id"]
         for user in self.world.users.values():
             self.add("NEW_USER", times.parse(user["created_at"]), admin, ("user", user["id"]))
@@ -186,7 +189,7 @@ class Maker:
             )
 
     def add_incident(self, row: Row) -> None:
-        """Add a burst of `incidents.csv`. Raises `ValueError` for an unknown event type."""
+        """Add the burst in a row of `incidents.csv`. Raises `ValueError` for an unknown event type."""
         start, seconds = times.read(row["when"], self.world.day), float(row["minutes"]) * 60
         last_day = self.age(start + seconds) - MAX_DAYS_MOVED - 1
         if row["event_type"] not in NUMBER:
@@ -206,15 +209,15 @@ class Maker:
             subject = (file.kind, file.id) if file else ("user", actor)
             self.add(row["event_type"], when, actor, subject, row["ip_address"])
             for day in range(last_day, self.age(start) + MAX_DAYS_MOVED + 2):
-                # Include the days at the other end of the year: `moved` may bring an event from there to here.
+                # Include the days at the other end of the year: `moved` can bring an event from there to this day.
                 self.bursts.update((row["event_type"], actor, day + away) for away in (0, SPAN - 1))
 
     def age(self, when: float) -> int:
-        """Return the whole days from a moment to the end of the year, rounded up: 1 on the last day."""
+        """Return the days from a time to the end of the year, rounded up: 1 on the last day."""
         return int((self.end - when) // DAY) + 1
 
     def users_who_see(self, item: Item) -> list[str]:
-        """Return the ids of the users who can see the folder of a file, owner first."""
+        """Return the ids of the users who can see a file's folder, owner first."""
         folder = item.parent
         if folder is None:
             return [item.owner]
@@ -287,9 +290,9 @@ class Maker:
 
     def moment(self, since: float, until: float, offset: float, pick: random.Random) -> float:
         """
-        Return a time in working hours, rarely at night or on a weekend, before it is `moved`.
+        Return a time in working hours, rarely at night or on a weekend, to pass to `moved`.
 
-        `offset` says how many hours the user's clock is ahead of UTC.
+        `offset` is how many hours the user's clock is ahead of UTC.
         """
         while True:
             age = self.age(since + (until - since) * pick.random())
@@ -300,7 +303,11 @@ class Maker:
             return min(max(self.end - age * DAY + hour * 3600, since), until - 0.001)
 
     def moved(self, when: float, since: float, until: float) -> float:
-        """Return the time moved to the real calendar by up to three days, within the year; unchanged if it does not fit."""
+        """Return a time moved to the real calendar by up to three days.
+
+        If the result is not between `since` and `until`, it wraps around by 52 weeks. If that is not between them either,
+        the time is not moved.
+        """
         shifted = when + self.days_later * DAY
         for moment in (shifted, shifted - WEEKS, shifted + WEEKS):
             if since <= moment < until:
@@ -309,13 +316,13 @@ class Maker:
 
 
 def days_to_move(day: float) -> int:
-    """Return by how many days to move everyday events, so that weekends fall where the year ending at `day` has them."""
+    """Return by how many days to move everyday events so that weekends are quiet in the year that ends at `day`."""
     weekday = int(day // DAY + 3) % 7  # 1 January 1970 was a Thursday
     return (FIRST_WEEKDAY - weekday + MAX_DAYS_MOVED) % 7 - MAX_DAYS_MOVED
 
 
 def is_quiet(user: Doc) -> bool:
-    """Return whether this is one of the few users who stopped using their account long ago."""
+    """Return whether this is one of the few users who stopped using their accounts long ago."""
     return hash_of(user["id"] + "quiet") % 13 == 0 and user["role"] == "user"
 
 
@@ -332,7 +339,7 @@ def is_open(item: Item, now: float) -> bool:
 
 
 def offset_hours(user: Doc) -> float:
-    """Return how many hours a user's clock is ahead of UTC, read from the dates in their row."""
+    """Return how many hours a user's clock is ahead of UTC, according to the times in their row."""
     offset = str(user["created_at"])[19:]
     if len(offset) < 6 or offset[0] not in "+-":
         return 0.0

@@ -1,4 +1,4 @@
-"""Users, groups and memberships: read from rows, changed, and in the form that Box returns."""
+"""Users, groups and memberships: reading them from rows, changing them, and returning them in Box's form."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def mini(doc: Doc) -> Doc:
 
 
 def shape(doc: Doc, fields: str | None) -> Doc:
-    """Return `doc` as Box returns it: the standard fields, or with ``fields`` the mini ones plus those (box-facts 3.3)."""
+    """Return `doc` as Box returns it: with its standard fields, or the mini fields and those in ``fields`` (box-facts 3.3)."""
     user = doc["type"] == "user"
     small = ("id", "type", *(USER_MINI if user else GROUP_MINI))
     if fields is None:
@@ -121,7 +121,7 @@ def shape(doc: Doc, fields: str | None) -> Doc:
 
 
 def outsider(row: Row) -> Doc:
-    """Return a user of another company with the few fields that Box shows; the others are null (box-facts 4.1)."""
+    """Return a user of another company with the few fields that Box shows; all other fields are null (box-facts 4.1)."""
     company: Doc | None = None
     if row["company_id"]:
         company = {"id": row["company_id"], "type": "enterprise", "name": row["company"]}
@@ -131,16 +131,16 @@ def outsider(row: Row) -> Doc:
 
 
 class People:
-    """Users, groups and memberships by id; `rows` returns the rows of a file by its name.
+    """Users, groups and memberships by id.
 
-    The ages in the rows count from `day`, in epoch seconds.
+    `rows` returns the rows of the file with a given name. The ages in the rows are counted from `day`, in epoch seconds.
     """
 
     def __init__(self, rows: Rows, state: State, day: float) -> None:
         self._state, self.revision, self.day = state, 0, day
         self.users: dict[str, Doc] = {row["id"]: _user(row) for row in self._dated(by_id(rows("users")))}
         self.outsiders: dict[str, Doc] = {row["id"]: outsider(row) for row in rows("externals")}
-        # Rows use the original logins, even of users who were changed or deleted since.
+        # Rows use the original logins, even for users who have since been changed or deleted.
         self.row_logins = self._logins()
         self.deleted: dict[str, Doc] = {}
         for user_id, doc in state.changes("user").items():
@@ -163,7 +163,7 @@ class People:
             self._index(membership)
 
     def _dated(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """Yield the rows with their two times as Box formats times."""
+        """Yield the rows, with `created_at` and `modified_at` as Box formats times."""
         for row in rows:
             dates = {
                 name: times.as_box_formats(row[name], self.day) for name in ("created_at", "modified_at")
@@ -214,7 +214,7 @@ class People:
         return self.save_user(user)
 
     def save_user(self, user: Doc) -> Doc:
-        """Add a user, or save its current form."""
+        """Add a user, or save changes to it."""
         self.revision += 1
         self.users[user["id"]] = user
         self.logins[user["login"].casefold()] = user["id"]
@@ -222,7 +222,7 @@ class People:
         return user
 
     def remove_user(self, user_id: str) -> None:
-        """Delete a user. Items that they created still show their name."""
+        """Delete a user. Items that the user created still show the user's name."""
         self.revision += 1
         user = self.users.pop(user_id)
         self.deleted[user_id] = mini(user)
@@ -232,7 +232,7 @@ class People:
         self._state.change("user", user_id, {"gone": mini(user)})
 
     def save_group(self, group: Doc) -> Doc:
-        """Add a group, or save its current form."""
+        """Add a group, or save changes to it."""
         self.groups[group["id"]] = group
         self._state.change("group", group["id"], group)
         return group
@@ -253,7 +253,7 @@ class People:
         return list(self._by_group.get(group_id, {}).values())
 
     def save_membership(self, membership: Doc) -> Doc:
-        """Add a membership, or save its current form."""
+        """Add a membership, or save changes to it."""
         self.memberships[membership["id"]] = membership
         self._index(membership)
         self._state.change("membership", membership["id"], membership)

@@ -46,7 +46,7 @@ class Collab:
     by_id: bool = False
 
     def gives_access(self, now: float) -> bool:
-        """Return whether it gives access."""
+        """Return whether the collaboration gives access at the time `now`."""
         return self.status == "accepted" and (self.expires is None or now < self.expires)
 
 
@@ -61,7 +61,7 @@ class Access:
         self._to_group: dict[str, dict[str, Collab]] = {}
 
     def read_row(self, row: Row, day: float, people: dict[str, str]) -> None:
-        """Add one row of `collaborations.csv`; `people` maps logins to ids."""
+        """Add the collaboration in a row of `collaborations.csv`; `people` maps logins to ids."""
         login = row["login"].casefold()
         created = times.read(row["created_at"], day)
         self._index(
@@ -103,7 +103,7 @@ class Access:
         table.get(key, {}).pop(collab.id, None)
 
     def save(self, collab: Collab) -> Collab:
-        """Add a collaboration, or save its current form."""
+        """Add a collaboration, or save changes to it."""
         self._index(collab)
         self._state.change("collaboration", collab.id, asdict(collab))
         return collab
@@ -114,7 +114,7 @@ class Access:
         self._state.change("collaboration", collab.id, None)
 
     def on(self, item: Item) -> list[Collab]:
-        """Return the collaborations of this item itself."""
+        """Return the collaborations on this item itself, not on its ancestor folders."""
         return list(self._on.get((item.kind, item.id), {}).values())
 
     def of_group(self, group_id: str) -> list[Collab]:
@@ -122,7 +122,7 @@ class Access:
         return list(self._to_group.get(group_id, {}).values())
 
     def of_user(self, user_id: str) -> list[Collab]:
-        """Return the collaborations of a user, without those of their groups."""
+        """Return the collaborations of a user, but not those of their groups."""
         return list(self._to_user.get(user_id, {}).values())
 
     def reaching(self, user_id: str) -> Iterator[Collab]:
@@ -132,7 +132,7 @@ class Access:
             yield from self._to_group.get(group, {}).values()
 
     def may(self, user_id: str, item: Item, now: float) -> frozenset[str]:
-        """Return what a user may do with an item: the union of the permissions on it and on its ancestor folders."""
+        """Return what a user can do with an item: the union of the permissions on it and on its ancestor folders."""
         if item.owner == user_id:
             return ROLES["owner"]
         rights = NOTHING
@@ -144,7 +144,7 @@ class Access:
         return rights
 
     def has_collaborators(self, item: Item, now: float) -> bool:
-        """Return whether anyone but the owner has access through a collaboration on the item or on an ancestor folder."""
+        """Return whether a collaboration on the item or on an ancestor folder gives access to anyone."""
         return any(
             collab.gives_access(now)
             for ancestor in item.up()
@@ -152,7 +152,7 @@ class Access:
         )
 
     def mounted(self, user_id: str, now: float) -> list[Item]:
-        """Return the other users' items on this user's top level: the highest ones the user can see."""
+        """Return the items of other users on this user's top level: the topmost items that this user can see."""
         items: dict[tuple[str, str], Item] = {}
         for collab in self.reaching(user_id):
             item = self.tree.of(collab.item_type).get(collab.item_id)

@@ -1,4 +1,4 @@
-"""Pages of users and events, rendered once, so that a benchmark measures the client and not the sandbox."""
+"""Pages of users and events that are rendered once, so that a benchmark measures the client and not the sandbox."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Page = tuple[bytes, bytes]
 
 
 class RenderedPages:
-    """Rendered pages of users, by request. Discarded when a user changes."""
+    """Rendered pages of users, by request. They are discarded when a user changes."""
 
     def __init__(self, people: People) -> None:
         self._people = people
@@ -36,7 +36,7 @@ class RenderedPages:
         return self._all_users
 
     def page(self, paging: Doc, part: list[Doc], fields: str | None) -> Page:
-        """Return a page, uncompressed and compressed."""
+        """Return a page, both uncompressed and compressed."""
         key = (paging.get("offset"), paging.get("next_marker"), paging["limit"], len(part), fields)
         rendered = self._pages.get(key)
         if rendered is None:
@@ -48,7 +48,7 @@ class RenderedPages:
 
 
 class RenderedEvents:
-    """Rendered events of the enterprise streams. Discarded when anything in the company changes."""
+    """Rendered events of the enterprise streams. They are discarded when anything in the company changes."""
 
     def __init__(self, world: World, state: State, log: Log) -> None:
         self._world, self._state, self._log = world, state, log

@@ -1,7 +1,7 @@
 """The sandbox's saved state in one SQLite file: apps, codes, token pairs, sessions, clock, changes to the company.
 
-One process owns the file (exclusive locking) and every change is one transaction. A `kill -9` at any moment leaves
-either the state before the change or the one after it, never half of a refresh.
+One process owns the file (exclusive locking), and every change is one transaction. A `kill -9` at any moment leaves
+either the state before the change or the state after it, never half of a refresh.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class State:
         self.db.execute("ROLLBACK" if kind else "COMMIT")
 
     def meta(self, key: str) -> str | None:
-        """Return a small value by its name."""
+        """Return the small value with this name, or None."""
         row = self.first_row("SELECT value FROM meta WHERE key=?", (key,))
         return None if row is None else str(row["value"])
 
@@ -104,7 +104,7 @@ class State:
         )
 
     def change(self, kind: str, key: str, doc: dict[str, Any] | None) -> None:
-        """Save the new form of a user, group or item; None if it was deleted."""
+        """Save the new properties of a user, group, item or other object; None if it was deleted."""
         self.revision += 1
         self.run(
             "INSERT OR REPLACE INTO changes VALUES (?, ?, ?)",
@@ -112,7 +112,7 @@ class State:
         )
 
     def changes(self, kind: str) -> dict[str, dict[str, Any] | None]:
-        """Return the changed objects of one kind by id."""
+        """Return the changed objects of one kind by id. The value is None for deleted objects."""
         rows = self.all("SELECT id, doc FROM changes WHERE kind=? ORDER BY rowid", (kind,))
         return {row["id"]: None if row["doc"] is None else json.loads(row["doc"]) for row in rows}
 
@@ -122,13 +122,13 @@ class State:
         return None if row is None or row["doc"] is None else json.loads(row["doc"])
 
     def next_id(self) -> str:
-        """Return an id that nothing in this sandbox uses."""
+        """Return an unused id."""
         number = int(self.meta("next_id") or 1_950_000_000_000) + 7
         self.set_meta("next_id", str(number))
         return str(number)
 
     def add_app(self, name: str, redirect_uris: list[str], scopes: list[str]) -> dict[str, Any]:
-        """Register an app and return it with its id, secret, name, redirect URIs and scopes."""
+        """Register an app and return it with its client ID, client secret, name, redirect URIs and scopes."""
         client_id, secret = random_text(32).lower(), random_text(32)
         self.run(
             "INSERT INTO apps VALUES (?, ?, ?, ?, ?, 1)",
@@ -146,7 +146,8 @@ class State:
     def prune(self) -> None:
         """Delete all but the newest dead token pairs, codes and browser sessions.
 
-        A dead pair matters only for the wording of a refusal. The predecessor of a valid pair stays until that pair is used.
+        A dead pair only affects the text of an error message. The predecessor of a valid pair stays until that pair is
+        used.
         """
         with self:
             self.run(
@@ -161,7 +162,7 @@ class State:
                 )
 
     def app(self, client_id: str) -> dict[str, Any] | None:
-        """Return an app, or None."""
+        """Return the app with this client ID, or None."""
         row = self.first_row("SELECT * FROM apps WHERE client_id=?", (client_id,))
         if row is None:
             return None

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 DAY = 86_400.0
 AGE = re.compile(r"([+-])(\d+)d (\d\d):(\d\d):(\d\d)([+-]\d\d:\d\d)?")
-END = 253_402_300_800.0  # end of the year 9999 in UTC; Python cannot write later times
+END = 253_402_300_800.0  # end of the year 9999 in UTC; Python's datetime cannot represent later times
 WINTER, SUMMER = timezone(timedelta(0)), timezone(timedelta(hours=1))
 
 
@@ -20,8 +20,8 @@ def day_of(now: float) -> float:
 def read(text: str, day: float) -> float:
     """Return the epoch seconds of a cell: an age such as ``-412d 09:15:07``, counted from `day`, or an RFC 3339 time.
 
-    An age may end in an offset, as in ``-412d 09:15:07+09:00``; its time of day is then in that zone.
-    Raises `ValueError` with the text that it cannot parse.
+    An age can end in an offset, as in ``-412d 09:15:07+09:00``; its time of day is then in that zone.
+    Raises `ValueError` if the text is neither.
     """
     age = AGE.fullmatch(text)
     if age is None:
@@ -39,7 +39,10 @@ def zone(offset: str) -> timezone:
 
 
 def as_box_formats(text: str, day: float) -> str:
-    """Return a cell as Box formats it: an age as a time in the zone of its offset or the company's, RFC 3339 unchanged."""
+    """Return a cell as Box formats times.
+
+    An age becomes a time in the zone of its offset, or in the company's zone. An RFC 3339 time stays unchanged.
+    """
     age = AGE.fullmatch(text)
     if age is None:
         return text
@@ -64,7 +67,7 @@ def parse(text: str) -> float:
 
 @functools.cache
 def summer(year: int) -> tuple[float, float]:
-    """Return the start and end of summer time in London: the last Sundays of March and October, 01:00 UTC."""
+    """Return the start and end of summer time in London: 01:00 UTC on the last Sundays of March and October."""
     ends: list[float] = []
     for month in (3, 10):
         last = datetime(year, month, 31, 1, tzinfo=UTC)
@@ -73,7 +76,7 @@ def summer(year: int) -> tuple[float, float]:
 
 
 def iso(seconds: float) -> str:
-    """Return the time as Box formats it, in the company's zone (London: winter +00:00, summer +01:00)."""
+    """Return the time as Box formats it, in the company's zone (London: +00:00 in winter, +01:00 in summer)."""
     year = 1970 + int(seconds // 31_556_952)
     start, end = summer(year)
     zone = SUMMER if start <= seconds < end else WINTER

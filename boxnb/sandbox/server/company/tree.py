@@ -1,4 +1,4 @@
-"""Folders, files and web links: their properties, their folders, and how changes are saved."""
+"""Folders, files and web links: their properties, the folders they are in, and how changes are saved."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TRASH_DAYS = 30
 
 @dataclass(slots=True)
 class Link:
-    """A shared link; `expires` is epoch seconds."""
+    """A shared link; `expires` is in epoch seconds."""
 
     access: str
     expires: float | None = None
@@ -28,7 +28,7 @@ class Link:
     vanity: str = ""
 
     def alive(self, now: float) -> bool:
-        """Return whether it has not expired."""
+        """Return whether the link has not expired."""
         return self.expires is None or now < self.expires
 
 
@@ -36,7 +36,7 @@ class Item:
     """A folder, file or web link. `parent` is None on the top level of its owner (folder 0 of that user).
 
     `key` generates the bytes of a file that was never uploaded (see `file_bytes`). It is empty for uploaded files, whose
-    bytes are saved by SHA-1. `total` is the size of a folder's subtree, or -1 until it is counted.
+    bytes are saved by SHA-1. `total` is the size of everything in a folder, or -1 until it is calculated.
     """
 
     __slots__ = (
@@ -114,14 +114,14 @@ class Item:
         return any(item.trashed is not None for item in self.up())
 
     def below(self) -> Iterator[Item]:
-        """Yield everything inside, without trashed items and their content."""
+        """Yield everything in the folder, except trashed items and what is in them."""
         for child in (self.children or {}).values():
             if child.trashed is None:
                 yield child
                 yield from child.below()
 
     def bytes_below(self) -> int:
-        """Return the bytes of a file, or of everything inside a folder."""
+        """Return the size of a file, or of everything in a folder."""
         if self.children is None:
             return self.size
         if self.total < 0:
@@ -129,7 +129,7 @@ class Item:
         return self.total
 
     def earlier(self) -> list[Doc]:
-        """Return the versions before the current one, newest first. Without uploads they are derived from the row."""
+        """Return the versions before the current one, newest first. If none was uploaded, they are made up from the row."""
         if self.history is not None:
             return list(reversed(self.history))
         versions: list[Doc] = []
@@ -154,7 +154,7 @@ _DERIVED = {"children", "kind", "parent", "total", "link"}
 
 
 class Tree:
-    """All items of the company; their changes are saved in the state."""
+    """All items of the company. Changes to them are saved in the state."""
 
     def __init__(self, state: State, day: float, person: Callable[[str], str]) -> None:
         self._state, self._day, self._person = state, day, person
@@ -169,7 +169,7 @@ class Tree:
         return {"folder": self.folders, "file": self.files, "web_link": self.web_links}[kind]
 
     def read_row(self, kind: str, row: Row) -> None:
-        """Read one row of a CSV file. Raises `ValueError` with the id of the row if a cell is invalid."""
+        """Add the item in a row of a CSV file. Raises `ValueError` with the row's id if a cell is invalid."""
         try:
             self._add_doc(kind, self._doc_of(kind, row))
         except (ValueError, KeyError) as error:
@@ -245,7 +245,7 @@ class Tree:
             parent.children[item.kind, item.id] = item
 
     def everything(self) -> Iterator[Item]:
-        """Yield folders, files and web links, in the order in which they were read."""
+        """Yield all folders, then all files, then all web links, each in the order in which they were read."""
         return itertools.chain(self.folders.values(), self.files.values(), self.web_links.values())
 
     def siblings(self, owner: str, parent: Item | None) -> dict[tuple[str, str], Item]:
@@ -255,7 +255,7 @@ class Tree:
         return parent.children if parent.children is not None else {}
 
     def find_by_name(self, owner: str, parent: Item | None, name: str) -> Item | None:
-        """Return the item with this name in a folder, ignoring case and trashed items, or None."""
+        """Return the item with this name in a folder, or None. Case is ignored, and so are trashed items."""
         folded_name = name.casefold()
         for item in self.siblings(owner, parent).values():
             if item.trashed is None and item.name.casefold() == folded_name:
@@ -263,12 +263,12 @@ class Tree:
         return None
 
     def discard_sizes(self, parent: Item | None) -> None:
-        """Discard the counted sizes of this folder and its ancestors."""
+        """Discard the calculated totals of this folder and its ancestors."""
         for folder in parent.up() if parent else ():
             folder.total = -1
 
     def add(self, kind: str, doc: Doc, owner: str, parent: Item | None) -> Item:
-        """Create an item."""
+        """Create an item, put it into a folder and save it."""
         item = Item(kind, doc)
         item.owner = parent.owner if parent else owner
         self.of(kind)[item.id] = item
@@ -277,7 +277,7 @@ class Tree:
         return item
 
     def put(self, item: Item, parent: Item | None) -> None:
-        """Put an item into a folder (None: its owner's top level)."""
+        """Put an item into a folder, or on its owner's top level if `parent` is None."""
         item.parent = parent
         self.siblings(item.owner, parent)[item.kind, item.id] = item
         self.discard_sizes(parent)
@@ -301,7 +301,7 @@ class Tree:
             self.save(changed_item)
 
     def save(self, item: Item) -> None:
-        """Save an item's current form in the state."""
+        """Save the current properties of an item in the state."""
         self._state.change(item.kind, item.id, item.doc())
         self.discard_sizes(item.parent)
 

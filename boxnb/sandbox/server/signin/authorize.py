@@ -1,7 +1,8 @@
 """The pages that a user sees: sign-in and consent at `/api/oauth2/authorize` (RFC 6749 4.1.1, box-facts 1.1 to 1.4).
 
-Guesses, where no source says what Box does: the text of `error_description` after a denial; the pages for an unknown
-client ID, a missing `response_type` and a scope that the app does not have; checking a challenge for every app.
+Some details are guesses, because no source says what Box does: the text of `error_description` after a denial; the
+pages for an unknown client ID, a missing `response_type` and a scope that the app does not have; and that a code
+challenge is checked for every app.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from .token_endpoint import CODE_SECONDS, equal_in_constant_time
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 MAX_LOGIN_LENGTH = 80
 INCLUDED = {"root_readwrite": "root_readonly"}
-"""A scope and the narrower one it contains: an app with read and write access may request read only (box-facts 1.10)."""
+"""Each scope and the narrower scope that it includes: a read-write app can request read access only (box-facts 1.10)."""
 
 
 def redirect_matches(registered: str, requested: str) -> bool:
@@ -60,7 +61,7 @@ def with_query(uri: str, **params: str) -> str:
 
 
 class AuthorizationRequest:
-    """A checked authorization request, or in `.problem` the page to show instead."""
+    """A checked authorization request. If it is invalid, `.problem` is the page to show."""
 
     def __init__(self, context: Context, params: dict[str, str]) -> None:
         self.problem: Response | None = None
@@ -103,26 +104,26 @@ class AuthorizationRequest:
             self.read_scopes(params.get("scope", ""), fields)
 
     def fail(self, code: str, heading: str, text: str, fields: dict[str, str]) -> None:
-        """Set the error page to show instead."""
+        """Set the error page to show."""
         self.problem = problem(code, heading, text, fields)
 
     def read_scopes(self, scope: str, fields: dict[str, str]) -> None:
-        """Read the requested scopes: all of the app's if none is requested. A request can only narrow them (box-facts 1.1)."""
-        own: list[str] = self.app["scopes"]
+        """Set the scopes to those requested, or to all of the app's. A request can only narrow them (box-facts 1.1)."""
+        app_scopes: list[str] = self.app["scopes"]
         requested = list(dict.fromkeys(scope.split()))
-        allowed = {*own, *(small for large, small in INCLUDED.items() if large in own)}
+        allowed = {*app_scopes, *(narrow for wide, narrow in INCLUDED.items() if wide in app_scopes)}
         unsupported = [name for name in requested if name not in allowed]
-        if unsupported:  # the page is a guess, the error code is Box's
+        if unsupported:  # the error code is Box's; the page is a guess
             self.fail(
                 "invalid_scope",
                 "This link requests too much",
                 f'Unsupported "scope": {unsupported[0]}',
                 fields,
             )
-        self.scopes = requested or own
+        self.scopes = requested or app_scopes
 
     def target(self) -> str | None:
-        """Return where the browser goes after the decision, or None if several URIs are registered and the link omits it."""
+        """Return the redirect URI, or None if several are registered and the link does not name one."""
         uris: list[str] = self.app["redirect_uris"]
         return self.redirect or (uris[0] if len(uris) == 1 else None)
 
@@ -206,14 +207,14 @@ def consent_page(
 
 
 def explain_grant(target: str | None) -> Html:
-    """Return a sentence that says what a grant will do."""
+    """Return the text that says what happens if the user grants access."""
     if target is None:
         return Html(
             "The app has several redirect URIs and this link does not name one, so the browser will stay here."
         )
     return Html(
-        f"If you grant access, the browser goes to <code>{escape(target)}</code> with an authorization code. It works "
-        f"once, within {CODE_SECONDS} seconds."
+        f"If you grant access, the browser goes to <code>{escape(target)}</code> with an authorization code. The code "
+        f"works once, within {CODE_SECONDS} seconds."
     )
 
 
@@ -253,7 +254,7 @@ async def decide(
         response = problem(
             "csrf",
             "This form is out of date",
-            "The form did not come from this page, or the browser blocks cookies. Open the link again.",
+            "The form did not come from this page, or the browser is blocking cookies. Open the link again.",
             {},
         )
         response.status_code = 403
@@ -302,7 +303,7 @@ def sign_in(
     row: sqlite3.Row,
     form: dict[str, str],
 ) -> Response:
-    """Check login and password. If they are right, continue with a new session id."""
+    """Check the login and the password. If they are correct, continue with a new session id."""
     login = re.sub(r"\s+", " ", form.get("login", "")).strip()
     user = context.world.by_login(login)
     if user is None or not equal_in_constant_time(form.get("password", ""), PASSWORD):
@@ -313,7 +314,7 @@ def sign_in(
     if user["status"] == "inactive":
         message = "This account is inactive. Ask your admin."
         return sign_in_page(context, request, auth_request, row["csrf"], error=message, login=login)
-    with context.state:  # a new session id at sign-in makes a planted id useless (session fixation)
+    with context.state:  # a new session id at sign-in prevents session fixation: a planted id becomes useless
         sid, csrf = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
         context.state.run("DELETE FROM sessions WHERE sid=?", (row["sid"],))
         context.state.run(

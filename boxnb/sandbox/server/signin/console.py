@@ -1,4 +1,4 @@
-"""The practice app console: registers an app and shows its client ID and client secret once."""
+"""The practice app console, which registers an app and shows its client ID and client secret once."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ async def console(request: Request) -> Response:
 
 
 def redirect_hint(request: Request) -> Html:
-    """Return a hint that says which redirect URI to register: loopback on this computer, else the URL of the hub's proxy."""
+    """Return a hint about the redirect URI to register: a loopback URI on this computer, the proxy's URL on a hub."""
     prefix = context_of(request).prefix
     hub_path, behind_proxy, _ = prefix.rpartition("/proxy/")
     if not behind_proxy:
@@ -80,5 +80,5 @@ def redirect_hint(request: Request) -> Html:
 
 
 def alert(text: str) -> Html:
-    """Return a message that screen readers announce."""
+    """Return an error message that screen readers announce."""
     return Html(f'<p class="error" role="alert">{escape(text)}</p>')

@@ -1,8 +1,8 @@
 """The token and revoke endpoints (box-facts 1.5 to 1.9). The authorization pages are in `authorize`.
 
-Guesses, where no source says what Box does: a `redirect_uri` sent with the code is not compared; a wrong code verifier
-is `invalid_grant`, and so is the refresh token of an inactive user; a refresh whose response
-was lost more than an hour ago can still be repeated and returns a new pair; revoking either token ends the whole pair.
+Some details are guesses, because no source says what Box does: a `redirect_uri` sent with the code is not compared; a
+wrong code verifier is `invalid_grant`, and so is the refresh token of an inactive user; a refresh whose response was
+lost more than an hour ago can still be repeated and returns a new pair; revoking either token revokes the whole pair.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def equal_in_constant_time(left: str, right: str) -> bool:
 
 
 def client_app(context: Context, request: Request, form: dict[str, str]) -> dict[str, Any]:
-    """Return the calling app, identified by the body or by HTTP Basic (RFC 6749 2.3.1)."""
+    """Return the calling app, identified by the form or by HTTP Basic (RFC 6749 2.3.1)."""
     client_id, secret = form.get("client_id", ""), form.get("client_secret", "")
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "basic" and not client_id:
@@ -83,7 +83,7 @@ def token_response(row: sqlite3.Row, now: float) -> JSONResponse:
 def mint(
     context: Context, client_id: str, user_id: str, scopes: str, parent: int | None = None
 ) -> sqlite3.Row:
-    """Create a new token pair (32 and 64 letters and digits)."""
+    """Create a token pair: an access token of 32 letters and digits, and a refresh token of 64."""
     row_id = context.state.run(
         "INSERT INTO pairs (access, refresh, client_id, user_id, scopes, created, parent) VALUES (?,?,?,?,?,?,?)",
         (random_text(32), random_text(64), client_id, user_id, scopes, context.clock.now(), parent),
@@ -92,7 +92,7 @@ def mint(
 
 
 def prune_regularly(context: Context, row_id: int) -> None:
-    """Prune the state on every 500th pair."""
+    """Prune the state after every 500th token pair."""
     if row_id % PRUNE_EVERY == 0:
         context.state.prune()
 
@@ -130,8 +130,8 @@ def exchange(context: Context, request: Request, app: dict[str, Any], form: dict
 def refresh(context: Context, app: dict[str, Any], form: dict[str, str]) -> Response:
     """Handle `grant_type=refresh_token` (box-facts 1.9).
 
-    `grace`: the old pair works until the new access token is first used; until then a repeat returns the same pair.
-    `strict`: the old pair stops working immediately.
+    With the rotation `grace`, the old pair works until the new access token is first used; until then, repeating the
+    refresh returns the same new pair. With `strict`, the old pair stops working immediately.
     """
     refresh_token = form.get("refresh_token")
     if not refresh_token:
@@ -151,7 +151,7 @@ def refresh(context: Context, app: dict[str, Any], form: dict[str, str]) -> Resp
         )
         if child is not None and now - child["created"] < ACCESS_SECONDS:
             return token_response(child, now)
-        if child is not None:  # lost and never used; what Box does here is a guess
+        if child is not None:  # the response was lost and the pair never used; what Box does here is a guess
             context.state.run("UPDATE pairs SET dead='rotated' WHERE id=?", (child["id"],))
         pair = mint(context, app["client_id"], row["user_id"], row["scopes"], row["id"])
         if context.rotation == "strict":
@@ -161,7 +161,7 @@ def refresh(context: Context, app: dict[str, Any], form: dict[str, str]) -> Resp
 
 
 def first_use(context: Context, pair: sqlite3.Row) -> None:
-    """On the first call with a new access token, invalidate both tokens of every pair that it came from."""
+    """On the first call with a new access token, invalidate every token pair that it came from."""
     with context.state:
         context.state.run("UPDATE pairs SET used=1 WHERE id=?", (pair["id"],))
         parent = pair["parent"]
@@ -194,7 +194,10 @@ async def token(request: Request) -> Response:
 
 
 async def revoke(request: Request) -> Response:
-    """Handle `POST /oauth2/revoke` (RFC 7009, with Box's 400 for a dead token). Either token revokes the whole pair."""
+    """Handle `POST /oauth2/revoke` (RFC 7009, but with Box's 400 for an invalid token).
+
+    Either token revokes the whole pair.
+    """
     context, form = context_of(request), await form_of(request)
     try:
         app = client_app(context, request, form)
@@ -207,15 +210,15 @@ async def revoke(request: Request) -> Response:
             if row is None or not is_valid or context.clock.now() - row["created"] > REFRESH_SECONDS:
                 raise OAuthError("invalid_token", "Token is invalid or has already been revoked")
             family = [row["id"], *family_of(context, row)]
-            marks = ",".join("?" * len(family))
-            context.state.run(f"UPDATE pairs SET dead='revoked' WHERE id IN ({marks})", family)
+            placeholders = ",".join("?" * len(family))
+            context.state.run(f"UPDATE pairs SET dead='revoked' WHERE id IN ({placeholders})", family)
         return Response(status_code=200, headers=NO_STORE)
     except OAuthError as error:
         return error.response
 
 
 async def metadata(request: Request) -> Response:
-    """Handle `GET /.well-known/oauth-authorization-server` (RFC 8414), as observed in Box (box-facts 1.3)."""
+    """Handle `GET /.well-known/oauth-authorization-server` (RFC 8414), as observed at Box (box-facts 1.3)."""
     context = context_of(request)
     base = str(request.base_url).rstrip("/") + context.prefix
     return JSONResponse(
@@ -233,7 +236,7 @@ async def metadata(request: Request) -> Response:
 
 
 def family_of(context: Context, row: sqlite3.Row) -> list[int]:
-    """Return the ids of the pairs this one came from or led to."""
+    """Return the ids of the pairs that this one came from or was refreshed to."""
     ids: list[int] = []
     pending = [row["id"]]
     while pending:
