@@ -26,7 +26,7 @@ CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", 
 
 
 class Lab(NamedTuple):
-    """A running JupyterLab: its URL, its token, its notebooks, and the folder to which it writes everything."""
+    """A running JupyterLab: its URL, its token, its notebooks, and the folder that contains all files it writes."""
 
     url: str
     token: str
@@ -36,7 +36,7 @@ class Lab(NamedTuple):
 
 @contextmanager
 def jupyterlab(written: Path, theme: str = LIGHT, base_url: str = "/") -> Iterator[Lab]:
-    """Run JupyterLab over a copy of the notebooks, with saving of widget state switched on."""
+    """Run JupyterLab on a copy of the notebooks, with a setting that saves the state of widgets."""
     notebooks = written / "notebooks"
     shutil.copytree(ROOT / "notebooks", notebooks, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
     settings = {f"@jupyterlab/{name}": value for name, value in SETTINGS.items()}
@@ -100,7 +100,7 @@ def fresh_window(chromium: Browser) -> Iterator[BrowserContext]:
 
 
 def written_notebook(lab: Lab, name: str, cells: list[str]) -> str:
-    """Write a notebook of these cells to JupyterLab's folder. Return its name."""
+    """Write a notebook with these cells to JupyterLab's folder. Return its name."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(notebook, lab.notebooks / name)
