@@ -1,7 +1,7 @@
 """A lab: the learner predicts a failure, runs it, and explains it; the sandbox's record proves that it happened.
 
-Clicks alone prove nothing. To pass a lab, a learner makes a prediction, runs the failure and chooses the right
-explanation, and the record of the lab's private sandbox must show the failure.
+Clicks alone prove nothing. To pass a lab, a learner predicts, runs and explains the failure. The explanation must be
+right, and the record of the lab's private sandbox must show the failure.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Lab:
     exchanges : list of Exchange
         The trace of the last run.
     found : str
-        What the sandbox's record proves; empty if it does not show the failure.
+        A sentence that says what the sandbox's record proves; empty if the record does not show the failure.
     """
 
     def __init__(self, exercise: Exercise) -> None:
@@ -95,7 +95,7 @@ class Lab:
             self.stage, self.explanation = "run", None
             self.problem = (
                 "The sandbox's record does not show this failure, so there is nothing to explain yet. "
-                "Run it again."
+                "Run the lab again."
             )
         elif self.stage == "run":
             self.stage = "explain"

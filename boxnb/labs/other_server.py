@@ -28,7 +28,7 @@ USER = "reporter"
 
 
 class Elsewhere:
-    """The second server, running until :meth:`stop`.
+    """The second server, which runs until :meth:`stop`.
 
     Attributes
     ----------

@@ -6,7 +6,7 @@ from boxnb.labs.display import Still, escaped
 
 _DESCRIPTION = (
     "The notebook sends the browser to the authorization server. The authorization server may redirect the browser to "
-    "the company's single sign-on. You type the user name and password in the browser, on a page of one of the two. "
+    "the company's single sign-on. You type the user name and password in the browser, on a page from one of these two. "
     "The notebook gets back a code, never a password."
 )
 _BOXES = (
@@ -18,7 +18,7 @@ _BOXES = (
 
 
 def where_the_password_goes() -> Still:
-    """Return a drawing of who asks for the password and who never sees it, including single sign-on."""
+    """Return a drawing that shows who asks for the password and who never sees it, also with single sign-on."""
     boxes = "".join(
         f'<rect class="bl-note" x="{x}" y="{y}" width="230" height="74" rx="8"/>'
         f'<text class="bl-head" x="{x + 115}" y="{y + 22}" text-anchor="middle">{escaped(name)}</text>'

@@ -71,7 +71,7 @@ def require_sandbox(profile: str) -> None:
 def explain_stopped_sandbox() -> Iterator[None]:
     """Raise a one-line :class:`SandboxError` if the sandbox no longer accepts connections.
 
-    Without it, the learner would see a long traceback from requests.
+    Otherwise, the learner would see a long traceback from requests.
     """
     try:
         yield

@@ -1,7 +1,7 @@
 """Export a notebook as slides in one self-contained HTML file: ``python -m boxnb.labs.slides NOTEBOOK OUTPUT``.
 
-The slide types that JupyterLab's property inspector sets decide what is shown: *slide* and *subslide* start a slide,
-*skip* leaves a cell out, and *notes* hides it until the presenter presses N.
+JupyterLab's property inspector sets the slide type of each cell: *slide* and *subslide* start a slide, *skip* leaves
+the cell out, and *notes* hides it until the presenter presses N.
 """
 
 from __future__ import annotations

@@ -129,7 +129,8 @@ class Timeline:
 def read_lives(exchanges: list[Exchange], *, strict: bool = False) -> list[Life]:
     """Return the lifetime of each code and token in a trace, and what ended it."""
     lives: list[Life] = []
-    replaced_by: dict[str, list[Life]] = {}  # for each new access token, the old pair that its first use ends
+    # For each new access token, the old pair that its first use invalidates.
+    replaced_by: dict[str, list[Life]] = {}
 
     def find(kind: str, fingerprint: str) -> Life | None:
         return next((life for life in lives if (life.kind, life.fingerprint) == (kind, fingerprint)), None)

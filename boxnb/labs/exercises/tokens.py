@@ -13,7 +13,7 @@ from boxnb.labs.exercises import evidence, race
 from boxnb.labs.practice import DAY, Practice
 
 THIEF = "thief"
-"""The user agent of a thief's program."""
+"""The user agent that the thief's program sends."""
 
 
 def _use_expired_token(practice: Practice) -> None:

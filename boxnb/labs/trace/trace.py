@@ -1,9 +1,8 @@
 """Record every HTTP exchange of this process, and show the exchanges as data, as text and as a diagram.
 
 The package requests sends everything through one method, ``HTTPAdapter.send``, including redirects, retries and the
-requests that an ``auth=`` object repeats. That method is wrapped while at least one trace is recording, and restored
-afterwards.
-Exchanges are redacted as they are recorded: an :class:`Exchange` never holds a secret.
+requests that an ``auth=`` object repeats. That method is wrapped while at least one trace is recording, and is restored
+afterwards. Exchanges are redacted as they are recorded: an :class:`Exchange` never holds a secret.
 """
 
 from __future__ import annotations
