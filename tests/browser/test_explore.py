@@ -292,7 +292,7 @@ def test_the_ask_anything_notebook_works_in_a_browser(window: BrowserContext, la
 
 
 def test_interrupt_keeps_the_fetched_rows(window: BrowserContext, lab: Lab) -> None:
-    """The progress line moves until a walk is interrupted. Then one line is shown, and the rows are kept as incomplete."""
+    """The progress line moves until a walk is interrupted. One line then says so, and the rows are kept, marked incomplete."""
     person = Person(window, lab, "2-explore/02-content.ipynb")
     person.run_through("views.progress(box)")
     moving = person[".widget-html"].filter(has=person.page.locator("progress")).first

@@ -76,7 +76,7 @@ def sign_in_and_grant(tab: Page) -> None:
 
 
 def test_onboarding_works_without_a_mouse(person: Person) -> None:
-    """Shift+Enter, Tab, Enter and typing lead from the first cell to the users."""
+    """With Shift+Enter, Tab, Enter and typing, a user gets from the first cell to the table of users."""
     go_to_panel(person)
     person.screenshot("keyboard-600-1-open")
     tab = follow_link(person)
@@ -95,7 +95,7 @@ def test_onboarding_works_without_a_mouse(person: Person) -> None:
 
 @pytest.mark.parametrize("answer", ["yes", "no"])
 def test_a_pasted_code_can_be_confirmed_with_the_keyboard(person: Person, answer: str) -> None:
-    """After a bare code, Tab reaches Yes and No, and the focused button has a ring."""
+    """After a bare code is pasted, Tab reaches Yes and No, and the focused button has a focus ring."""
     go_to_panel(person)
     redirect = person.address_after_grant(follow_link(person), sign_in_and_grant)
     person.page.bring_to_front()

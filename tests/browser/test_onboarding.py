@@ -1,4 +1,4 @@
-"""The onboarding notebook, used as a user would use it, in JupyterLab in a real browser."""
+"""The onboarding notebook as a user experiences it, in JupyterLab in a real browser."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_a_wrong_state_is_refused_and_the_next_attempt_succeeds(person: Person) 
 
 
 def test_a_new_code_works_after_an_expired_one(person: Person) -> None:
-    """The server refuses a code older than 30 seconds. The panel shows an alert and opens a new request."""
+    """The server refuses a code older than 30 seconds. The panel then shows an alert and starts a new request."""
     person.show_panel()
     redirect = person.address_after_grant(person.open_box())
     boxnb.sandbox.clock.advance(31)
@@ -136,7 +136,7 @@ def test_a_new_code_works_after_an_expired_one(person: Person) -> None:
 
 
 def test_run_all_waits_at_the_gate(person: Person) -> None:
-    """No cell after the gate runs before the sign-in; then all of them run."""
+    """The gate is the cell that waits for the sign-in. The cells below it run only after the sign-in."""
     person.command("notebook:run-all-cells")
     person[".bx-open[href]"].wait_for()
     assert person.executed()[3:] == [None] * len(person.executed()[3:])

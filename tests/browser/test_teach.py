@@ -203,7 +203,7 @@ def test_a_click_opens_one_of_two_hundred_exchanges(window: BrowserContext, lab:
 
 @pytest.fixture(scope="module")
 def slides(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The presenter's notebook, exported as its notes say."""
+    """The presenter's notebook, exported with the command that its notes give."""
     target = tmp_path_factory.mktemp("slides") / "slides.html"
     source = ROOT / "notebooks" / TEACH.format("05-teach-it")
     command = [sys.executable, "-m", "boxnb.labs.slides", str(source), str(target)]

@@ -56,11 +56,11 @@ class Company:
         return frames.frame(docs, schema.EVENTS)
 
     def people_and_content(self) -> str:
-        """Return a fingerprint of all rows, with times relative to the day of the first start."""
+        """Return a hash of all rows, with times relative to the day of the first start."""
         return fingerprint(self._rows())
 
     def who_did_what(self) -> str:
-        """Return a fingerprint of the year without its times: who did what, to what, from where, and how often."""
+        """Return a hash of the year's events without their times: who did what, to what, from where, and how often."""
         year = self.year
         rows = zip(year.types, year.actors, year.about, year.places, strict=True)
         return fingerprint(
@@ -71,7 +71,7 @@ class Company:
         )
 
     def calendar(self) -> str:
-        """Return a fingerprint of the whole year, in order, with times relative to the day of the first start."""
+        """Return a hash of the whole year's events, in order, with times relative to the day of the first start."""
         year = self.year
         times_since = np.asarray(year.created) - self.world.day
         columns = [

@@ -31,7 +31,7 @@ def issue_certificate(tmp_path: Path) -> tuple[ssl.SSLContext, Path]:
 def mailbox(
     tmp_path: Path, server_security: str = "starttls", profile: str | None = "acme", **changes: object
 ) -> Iterator[mail.Mailbox]:
-    """Yield a running mail server. The profile sends its mail to it; ``changes`` replace some of its mail settings."""
+    """Yield a running mail server that the profile uses. ``changes`` replace some of the profile's mail settings."""
     context, bundle = issue_certificate(tmp_path)
     with mail.Mailbox(server_security, context if server_security != "none" else None) as running:
         if profile is not None:
@@ -84,7 +84,7 @@ class Moody:
 
 @contextmanager
 def moody(tmp_path: Path, mood: str, timeout: float = 30.0) -> Iterator[Moody]:
-    """Yield the handler of a running mail server with this mood. The profile ``acme`` sends its mail to the server."""
+    """Yield the handler of a running mail server with this mood, which the profile ``acme`` uses."""
     context, bundle = issue_certificate(tmp_path)
     handler = Moody(mood)
 

@@ -107,7 +107,7 @@ class Pretender:
         return 404, {}, {"type": "error", "status": 404, "code": "not_found", "message": "Not Found"}
 
     def _conflict(self, parent: str, name: str) -> Answer | None:
-        """Return the response for a name that another item in the folder has, or ``None`` if the name is free."""
+        """Return a 409 response if another item in the folder has this name, or ``None`` if the name is free."""
         for item in self.items.values():
             if item["parent"]["id"] == parent and self.same(item["name"]) == self.same(name):
                 error = {

@@ -29,7 +29,7 @@ NAME = re.compile(r"(?<![*\w])\*[^*]+\*(?![*\w])")
 
 @dataclass
 class Snapshot:
-    """The DataFrames of the notebooks at one moment; the reports use `now` as the time."""
+    """The DataFrames that the notebooks use, at the time `now`, which the reports treat as the current time."""
 
     box: boxnb.Box
     now: pd.Timestamp

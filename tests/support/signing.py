@@ -1,4 +1,4 @@
-"""Sign in a user of the practice company and save the profile, which many tests need."""
+"""Sign in a user of the practice company and save the profile. Many tests start with this."""
 
 from __future__ import annotations
 
