@@ -1,6 +1,6 @@
 """Give each test its own home folder, block connections beyond loopback, and stop the servers that the test started.
 
-At the end of the session, every response of every sandbox is validated against Box's OpenAPI description.
+At the end of the test session, every response of every sandbox is validated against Box's OpenAPI description.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from boxnb import secret
 from boxnb.api import rate_limit
 from boxnb.oauth import Client, Server
 
-# A busy machine is slow to generate examples, which says nothing about the code under test.
+# On a busy computer, generating examples is slow. That says nothing about the code under test.
 settings.register_profile("boxnb", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("boxnb")
 
@@ -42,7 +42,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Fail the session if a response does not match the OpenAPI description."""
+    """Fail the test session if a response does not match the OpenAPI description."""
     folder = session.config.stash.get(FOLDER, None)
     if folder is None or exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         return
@@ -54,7 +54,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print a summary of the responses that were checked."""
+    """Print a summary of the checked responses."""
     result = config.stash.get(RESULT, None)
     if result is not None and result.responses:
         terminalreporter.section("responses of the sandbox", red=bool(result.problems))
@@ -67,7 +67,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     folder = config.stash.get(FOLDER, None)
     if folder is not None:
         os.environ.pop(RECORD_FOLDER, None)
-        shutil.rmtree(folder, ignore_errors=True)  # the sandbox of a killed test may still be writing
+        shutil.rmtree(folder, ignore_errors=True)  # a sandbox may still be writing if its test was killed
 
 
 @pytest.fixture(autouse=True)
@@ -89,7 +89,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def secrets_of_other_tests_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forget the secrets of each test. Otherwise a password such as ``token`` would be redacted in every later message."""
+    """Forget a test's secrets when it ends. Otherwise, later messages would redact a password such as ``token``."""
     monkeypatch.setattr(secret, "_known", dict(secret._known))
 
 
@@ -119,7 +119,7 @@ def _is_loopback(host: str) -> bool:
 
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Iterator[Any]:
-    """Yield a sandbox for this test alone, with its own process, port, state and clock."""
+    """Yield a sandbox that only this test uses, with its own process, port, state and clock."""
     with boxnb.sandbox.start(private=True, state=tmp_path / "state") as running:
         yield running
 
@@ -132,7 +132,7 @@ def client(sandbox: Any) -> Client:
 
 @pytest.fixture
 def free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Yield a sandbox without rate limits, while boxnb's own limit is high enough not to wait."""
+    """Yield a sandbox without rate limits, and raise boxnb's own limit so that no call waits."""
     monkeypatch.setitem(rate_limit.LIMITS, "general", rate_limit.Limit(1_000_000))
     with boxnb.sandbox.start(private=True, state=tmp_path / "free", limits="off") as running:
         yield running

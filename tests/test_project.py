@@ -29,7 +29,7 @@ LAYERS = re.findall(r"^(\w+)", LAYER_LIST.removeprefix("text"), re.MULTILINE)
 
 
 def module_name(path: Path) -> str:
-    """Return the dotted name inside the package, such as ``oauth.flow``. An ``__init__`` has the name of its folder."""
+    """Return a module's dotted name inside the package, such as ``oauth.flow``; for ``__init__``, its folder's name."""
     parts = path.relative_to(PACKAGE).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
@@ -38,7 +38,7 @@ PATHS = {module_name(path): path for path in MODULES}
 
 
 def imports(path: Path) -> set[str]:
-    """Return the boxnb modules that a file imports, at the top, inside a function, or only for type checkers."""
+    """Return the boxnb modules that a file imports at the top, inside a function, or only for type checkers."""
     folder = path.relative_to(ROOT).parent.parts
     names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -73,8 +73,8 @@ def test_imports_only_go_down(path: Path) -> None:
         assert LAYERS.index(imported) < LAYERS.index(layer), f"{layer} imports {imported}"
 
 
-def test_imports_have_no_circle() -> None:
-    """No chain of imports, of any length, leads back to the module where it starts."""
+def test_imports_have_no_cycle() -> None:
+    """No chain of imports leads back to the module where it starts."""
     graphlib.TopologicalSorter({name: imports(path) - {""} for name, path in PATHS.items() if name}).prepare()
 
 
@@ -85,13 +85,13 @@ def test_every_layer_is_listed() -> None:
 
 @pytest.mark.parametrize("path", [path for path in MODULES if path.name == "__init__.py"], ids=relative)
 def test_every_folder_describes_itself(path: Path) -> None:
-    """The docstring of each ``__init__`` has at least one sentence: what is in the folder and who may import it."""
+    """Each ``__init__`` has a docstring of at least eight words that says what the folder contains and what can import it."""
     docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
     assert len(docstring.split()) >= 8, docstring
 
 
 def test_sandbox_and_client_communicate_over_http_only() -> None:
-    """The sandbox server imports only itself; its client imports only the errors that it raises and the cards that it shows."""
+    """The sandbox's server imports only its own modules; the client also imports the errors and the cards that it uses."""
     for path in (PACKAGE / "sandbox").rglob("*.py"):
         allowed = {"sandbox"} if "server" in path.parts else {"sandbox", "errors", "cards"}
         assert {name.split(".")[0] for name in imports(path)} <= allowed, path
@@ -102,7 +102,7 @@ def test_sandbox_and_client_communicate_over_http_only() -> None:
 
 
 def test_import_boxnb_loads_no_notebook_or_server_package() -> None:
-    """The packages of widgets, JupyterLab and the sandbox load only when they are used."""
+    """The packages that widgets, JupyterLab and the sandbox need are loaded only when they are used."""
     heavy = "{'ipywidgets', 'anywidget', 'jupyterlab', 'starlette', 'uvicorn', 'IPython'}"
     code = f"import sys, boxnb; print(sorted({heavy} & set(sys.modules)))"
     child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
@@ -118,7 +118,7 @@ def test_public_names_exist_and_are_in_the_readme() -> None:
 
 
 def test_readme_is_short_and_names_every_make_target() -> None:
-    """The README has fewer than 150 lines, and mentions every make target of one word."""
+    """The README has fewer than 150 lines and mentions every make target whose name is one word."""
     targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert {"lab", "test", "check", "notebooks"} <= set(targets)
     for target in targets:
@@ -127,7 +127,7 @@ def test_readme_is_short_and_names_every_make_target() -> None:
 
 
 def test_readme_links_exist() -> None:
-    """Every relative link of the README is a file."""
+    """Every relative link in the README leads to a file or folder that exists."""
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert target.startswith("https://") or (ROOT / target).exists(), target
 
@@ -144,14 +144,14 @@ def bounds(text: str) -> str:
 
 
 def test_conda_environment_matches_the_package() -> None:
-    """The conda environment has the package's lower bounds, one channel, and installs boxnb itself with pip."""
+    """The conda environment uses one channel and the package's lower bounds, and installs boxnb itself with pip."""
     environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert environment["channels"] == ["conda-forge"]
     *conda, pip = environment["dependencies"]
     assert pip == {"pip": ["--editable .[lab]"]}
     ours = {Requirement(line).name: line for line in project["dependencies"]}
-    for extra in ("lab", "automate"):  # the second is part of the first
+    for extra in ("lab", "automate"):  # ``lab`` includes ``automate``
         ours |= {Requirement(line).name: line for line in project["optional-dependencies"][extra]}
     for line in conda:
         name = line.split()[0]
@@ -162,14 +162,14 @@ def test_conda_environment_matches_the_package() -> None:
 
 
 def test_base_dependencies_have_a_lower_bound_and_no_upper_one() -> None:
-    """Every base dependency has a lower bound, which is tested, and no upper bound, which would be a guess."""
+    """Every base dependency has a lower bound, which is tested. None has an upper bound, which would be a guess."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     for line in project["dependencies"]:
         assert [part.operator for part in Requirement(line).specifier] == [">="], line
 
 
 def test_no_file_names_a_package_registry() -> None:
-    """No file names a package index or locks versions: the user of pip configures the index."""
+    """No file names a package index or locks versions, because users configure the index in pip."""
     files = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
     hosts = re.compile(
         r"pypi\.org|pythonhosted|registry\.npmjs|repo\.anaconda|--(extra-)?index-url", re.IGNORECASE
@@ -182,7 +182,7 @@ def test_no_file_names_a_package_registry() -> None:
 
 
 def test_readme_code_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    """Each Python block runs against the sandbox; the first one returns what the README shows."""
+    """Each Python block in the README runs against the sandbox, and the first one returns what the README shows."""
     blocks = re.findall(r"```(python|text)\n(.*?)```", README, re.DOTALL)
     assert [language for language, _ in blocks] == ["python", "text", "python"]
     first, output, script = (content for _, content in blocks)
@@ -200,14 +200,14 @@ ANY_SERVER = (
     *("frames.decode", "frames.pages", "datasets.paging", "datasets.people", "datasets.pull"),
     *("datasets.estimate", "datasets.event_ranges", "datasets.tree_changes", "transfer"),
 )
-"""Modules that do not know the name of their server, so their messages say "the server"."""
+"""Modules that do not know which server they talk to, so their messages say "the server"."""
 
 
 @pytest.mark.parametrize(
     "path", [path for name, path in PATHS.items() if name.startswith(ANY_SERVER)], ids=relative
 )
 def test_messages_for_any_server_do_not_call_it_box(path: Path) -> None:
-    """A profile may belong to a server other than Box. Only modules that know the name of the server use it."""
+    """A profile can belong to a server other than Box. Only modules that know the server's name use it in messages."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     messages = [
@@ -219,7 +219,7 @@ def test_messages_for_any_server_do_not_call_it_box(path: Path) -> None:
 
 
 def test_every_phrase_to_avoid_can_be_found() -> None:
-    """The regex of codespell matches each phrase of ``words.txt`` as one word, so that the phrase is looked up."""
+    """The regex for codespell matches each phrase in ``words.txt`` as one word, so that codespell looks it up."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     regex = re.compile(project["tool"]["codespell"]["regex"])
     for line in (ROOT / "tests/words.txt").read_text(encoding="utf-8").splitlines():

@@ -1,14 +1,15 @@
-"""Lessons about OAuth2: a private sandbox, a trace of every request, a timeline of lifetimes, and labs.
+"""Lessons about OAuth2: a private sandbox, a trace of every request, a timeline of codes and tokens, and labs.
 
 ::
 
-    practice = labs.practice("sandbox")   # a sandbox and a folder of profiles for this notebook alone
+    practice = labs.practice("sandbox")   # a private sandbox and folder of profiles for this notebook
     practice.trace                        # every request, as a sequence diagram
     practice.timeline                     # how long each code and token lives
     labs.lab("code-too-late")             # predict, run, explain; checked against the sandbox's record
 
-`lab` decides when a lab is passed, `exercise` is its question and its evidence, and `exercises` has all of them;
-`passed_labs` saves which are passed, and `certificates` prints them. `practice` is the private sandbox of a lesson.
+`exercise` describes a lab's question and evidence, and `exercises` contains one exercise for each lab. `lab` runs an
+exercise and decides when it is passed. `passed_labs` saves which labs are passed, and `certificates` shows them.
+`practice` is a lesson's private sandbox.
 No other package of boxnb imports this one.
 """
 

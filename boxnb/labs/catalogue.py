@@ -35,7 +35,7 @@ def lab(name: str) -> Lab:
 
 
 def laboratory(profile: str) -> Callable[[str], Lab]:
-    """Return :func:`lab`, which opens a lab by its name; only the profile ``"sandbox"`` is accepted.
+    """Return :func:`lab`, which opens a lab by its name. The only profile accepted is ``"sandbox"``.
 
     Raises
     ------

@@ -68,7 +68,7 @@ table {{ border-collapse: collapse; width: 100%; }} th, td {{ text-align: left; 
 
 
 def certificate(learner: str, path: str | Path = "certificate.html") -> Path:
-    """Write an HTML page for a trainer that says which labs the learner passed, and when.
+    """Write an HTML page that shows a trainer which labs the learner passed, and when.
 
     Parameters
     ----------

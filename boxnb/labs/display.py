@@ -1,4 +1,4 @@
-"""How a lesson's objects are displayed: one small widget for those that change, static HTML for the others."""
+"""Display a lesson's objects: one small widget for objects that change, and static HTML for all others."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def with_style(inner: str) -> str:
 
 
 class Changing(Protocol):
-    """An object that calls its watchers when it has changed."""
+    """An object that calls its watchers each time it changes."""
 
     @property
     def watchers(self) -> list[Callable[[], None]]:
@@ -38,10 +38,10 @@ class Changing(Protocol):
 
 
 class Live(anywidget.AnyWidget):
-    """A widget that shows HTML from the kernel and updates it on every change; clicks come back as messages.
+    """A widget that shows HTML from the kernel and updates it on every change; clicks go to the kernel as messages.
 
-    ``html`` contains fingerprints, never a secret. ``snapshot`` is what is shown, as data, for tests and other
-    programs that cannot look at the screen.
+    ``html`` contains fingerprints, never a secret. ``snapshot`` describes the same state as data, for tests and
+    other programs that cannot see the screen.
     """
 
     _esm = javascript.join_modules(_HERE / "live_view.js")
@@ -75,7 +75,7 @@ class Live(anywidget.AnyWidget):
             self._handler(action, value)
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        """Return the widget with its plain fallback: the current HTML, for pages without a kernel, and text."""
+        """Return the widget with its plain fallback: text, and the current HTML for pages without a kernel."""
         return with_fallback(super()._repr_mimebundle_(**options), with_style(self.html), self._as_text())
 
 
@@ -86,14 +86,14 @@ def live(
     on_message: Callable[[str, int], None] | None = None,
     describe: Callable[[], dict[str, Any]] | None = None,
 ) -> Live:
-    """Return a widget that is drawn again whenever ``subject`` changes; its plain-text form is the ``repr``."""
+    """Return a widget that is drawn again whenever ``subject`` changes; as plain text, it is ``repr(subject)``."""
     view = Live(draw, on_message=on_message, describe=describe, as_text=lambda: repr(subject))
     subject.watchers.append(view.paint)
     return view
 
 
 class Still:
-    """A snapshot: HTML that no longer changes, and its plain-text form."""
+    """A snapshot: HTML that does not change, and the same information as plain text."""
 
     def __init__(self, inner: str, text: str) -> None:
         self.inner, self.text = inner, text

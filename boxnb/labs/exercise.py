@@ -1,4 +1,4 @@
-"""The exercise behind a lab: its question, its answers, what it runs, and how the sandbox's record proves it."""
+"""The exercise behind a lab: its question, its answers, what it runs, and what the sandbox's record must show."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Choice:
 
 @dataclasses.dataclass(frozen=True)
 class Exercise:
-    """One failure of the flow, as a learner meets it.
+    """One failure of the flow, with everything that its lab shows, runs and checks.
 
     Attributes
     ----------
@@ -35,7 +35,9 @@ class Exercise:
         Takes the sandbox's record. Returns a sentence that says what happened, or an empty string if the
         record does not show the failure.
     predictions, explanations : tuple of Choice
-        ``right_prediction`` and ``right_explanation`` are their positions.
+        The choices that the lab offers.
+    right_prediction, right_explanation : int
+        The positions of the correct choices.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """A lab: the learner predicts a failure, runs it, and explains it; the sandbox's record proves that it happened.
 
-Clicks alone prove nothing. A learner passes a lab when the record of its private sandbox shows the failure, after
-a prediction was made and the right explanation chosen.
+Clicks alone prove nothing. To pass a lab, a learner predicts, runs and explains the failure. The explanation must be
+right, and the record of the lab's private sandbox must show the failure.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Lab:
     exchanges : list of Exchange
         The trace of the last run.
     found : str
-        What the sandbox's record proves; empty if it does not show the failure.
+        A sentence that says what the sandbox's record proves; empty if the record does not show the failure.
     """
 
     def __init__(self, exercise: Exercise) -> None:
@@ -57,7 +57,7 @@ class Lab:
             watcher()
 
     def predict(self, choice: int) -> None:
-        """Choose what will happen. The first choice counts, right or wrong."""
+        """Predict what will happen. Only the first choice counts, right or wrong."""
         if self.stage == "predict" and 0 <= choice < len(self.exercise.predictions):
             self.prediction, self.stage = choice, "run"
             self._changed()
@@ -68,7 +68,7 @@ class Lab:
         Parameters
         ----------
         act : callable, optional
-            Your own program to cause the failure, instead of the lab's; it takes a :class:`Practice`.
+            Your own function to cause the failure instead of the lab's. It takes a :class:`Practice`.
         """
         if self.stage == "predict" or not self._lock.acquire(blocking=False):
             return
@@ -89,13 +89,13 @@ class Lab:
             self._changed()
 
     def check_record(self, record: Record) -> None:
-        """Check a record, and move on to the explanation only if it shows the failure."""
+        """Check a record, and go on to the explanation only if the record shows the failure."""
         self.found = self.exercise.evidence(record)
         if not self.found:
             self.stage, self.explanation = "run", None
             self.problem = (
                 "The sandbox's record does not show this failure, so there is nothing to explain yet. "
-                "Run it again."
+                "Run the lab again."
             )
         elif self.stage == "run":
             self.stage = "explain"

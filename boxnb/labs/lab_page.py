@@ -23,7 +23,7 @@ CURRENT_STEP, PAST_STEP = ' aria-current="step"', ' class="bl-past"'
 
 
 class LabState(Protocol):
-    """What the page shows of a :class:`boxnb.labs.lab.Lab`, whose docstring describes the attributes."""
+    """The attributes of a :class:`boxnb.labs.lab.Lab` that the page shows; the docstring of ``Lab`` describes them."""
 
     exercise: Exercise
     stage: Stage

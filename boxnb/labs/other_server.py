@@ -2,7 +2,8 @@
 
 It is small and runs in this process, on loopback only. It differs from Box on purpose, within the standard: it
 requires PKCE (RFC 7636) and a scope, its access tokens expire after ten minutes, and a refresh does not replace the
-refresh token (RFC 6749 6 allows both). At ``/basic``, its API accepts a user name and password, HTTP Basic (RFC 7617).
+refresh token (RFC 6749 6 allows a server to replace it or not). Under ``/basic``, its API accepts a user name and
+password by HTTP Basic (RFC 7617).
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ USER = "reporter"
 
 
 class Elsewhere:
-    """The second server, running until :meth:`stop`.
+    """The second server, which runs until :meth:`stop`.
 
     Attributes
     ----------
     client : Client
-        An app registered there.
+        An app that is registered at this server.
     user, password : str, Secret
         The account for HTTP Basic.
     trace : Trace
@@ -83,13 +84,15 @@ class Elsewhere:
         """Act as the person in the browser, and return the URL that the browser is redirected to."""
         response = requests.get(link, allow_redirects=False, timeout=10)
         if "Location" not in response.headers:
-            raise ValueError(f"The server shows an error page instead of redirecting: {response.text}")
+            raise ValueError(
+                f"The server showed an error page instead of redirecting the browser: {response.text}"
+            )
         return response.headers["Location"]
 
-    # ---- what the server decides ----
+    # ---- the server's decisions ----
 
     def authorize(self, query: dict[str, str]) -> tuple[int, str]:
-        """Return a status, and the redirect URL or the message of an error page."""
+        """Return a status, and the URL to redirect to or the text of an error page."""
         if query.get("client_id") != self.client.client_id:
             return 400, "This app is not registered here."
         if query.get("redirect_uri") != self.client.redirect_uri:
@@ -103,7 +106,7 @@ class Elsewhere:
         return 302, f"{self.client.redirect_uri}?{urlencode(parameters)}"
 
     def token(self, form: dict[str, str]) -> tuple[int, dict[str, Any]]:
-        """Return a status and the JSON of the response."""
+        """Return a status and the content of the JSON response."""
         is_registered = form.get("client_id") == self.client.client_id
         if not is_registered or Secret(form.get("client_secret", "")) != self.client.client_secret:
             return 401, {"error": "invalid_client"}

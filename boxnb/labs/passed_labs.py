@@ -1,4 +1,4 @@
-"""Which labs a learner has passed, saved in one small file next to the profiles. `lab` decides when one is passed."""
+"""Save which labs a learner has passed, in one small file next to the profiles. `lab` decides when a lab is passed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def file() -> Path:
 
 
 def load() -> dict[str, float]:
-    """Return when each passed lab was first passed, in seconds since the epoch.
+    """Return the time at which each lab was first passed, in seconds since the epoch.
 
     The result is empty if no lab has been passed or the file cannot be read.
     """
@@ -32,7 +32,7 @@ def load() -> dict[str, float]:
 
 
 def mark_passed(name: str) -> None:
-    """Save when a lab was passed, unless an earlier pass is saved."""
+    """Save the current time as the time a lab was passed, unless an earlier time is saved."""
     private_files.private_folder(file().parent)
     with filelock.FileLock(file().with_suffix(".lock"), timeout=10, mode=0o600):
         passed_at = load()

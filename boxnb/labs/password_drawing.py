@@ -6,19 +6,19 @@ from boxnb.labs.display import Still, escaped
 
 _DESCRIPTION = (
     "The notebook sends the browser to the authorization server. The authorization server may redirect the browser to "
-    "the company's single sign-on. The user name and password are typed there, in the browser. "
+    "the company's single sign-on. You type the user name and password in the browser, on a page from one of these two. "
     "The notebook gets back a code, never a password."
 )
 _BOXES = (
     (20, 96, "the notebook", "knows client ID, client secret,", "later the tokens"),
-    (310, 96, "your browser", "you type here, on a page", "of Box or your company"),
+    (310, 96, "your browser", "you type here, on a page", "from Box or your company"),
     (600, 20, "authorization server", "Box: asks who you are,", "asks whether you allow the app"),
     (600, 172, "your company's sign-in", "user name, password,", "second factor"),
 )
 
 
 def where_the_password_goes() -> Still:
-    """Return a drawing of who asks for the password and who never sees it, including single sign-on."""
+    """Return a drawing that shows who asks for the password and who never sees it, also with single sign-on."""
     boxes = "".join(
         f'<rect class="bl-note" x="{x}" y="{y}" width="230" height="74" rx="8"/>'
         f'<text class="bl-head" x="{x + 115}" y="{y + 22}" text-anchor="middle">{escaped(name)}</text>'

@@ -1,7 +1,7 @@
 """A private sandbox, an app and a folder of profiles for one lesson, to experiment with and discard.
 
-Nothing here touches the shared sandbox or a real profile: this sandbox is a separate process, and
-:meth:`Practice.inside` points the store to the lesson's own folder for the length of a ``with`` block.
+Nothing here touches the shared sandbox or a real profile: the lesson's sandbox is a separate process, and
+:meth:`Practice.inside` makes the store use the lesson's own folder during a ``with`` block.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ VICTIM = "ada.admin@example.com"
 
 
 def duration(seconds: float) -> str:
-    """Return a span of time in its natural unit: ``31 seconds``, ``61 minutes``, ``61 days``."""
+    """Return a span of time in the unit that suits it: ``31 seconds``, ``61 minutes``, ``61 days``."""
     for unit, name in ((DAY, "days"), (3600.0, "hours"), (60.0, "minutes")):
         if seconds >= 2 * unit or (seconds >= unit and seconds % unit == 0):
             return f"{seconds / unit:g} {name if seconds != unit else name[:-1]}"
@@ -71,7 +71,7 @@ def require_sandbox(profile: str) -> None:
 def explain_stopped_sandbox() -> Iterator[None]:
     """Raise a one-line :class:`SandboxError` if the sandbox no longer accepts connections.
 
-    Without it, the learner would see a long traceback from requests.
+    Otherwise, the learner would see a long traceback from requests.
     """
     try:
         yield
@@ -90,7 +90,7 @@ class Practice:
         Must be ``"sandbox"``, because lessons break things.
     rotation : str
         ``"grace"``: the old refresh token works until the new access token is first used, as Box's staff
-        describe it. ``"strict"``: a refresh ends it immediately.
+        describe it. ``"strict"``: a refresh invalidates the old refresh token immediately.
 
     Attributes
     ----------
@@ -163,7 +163,7 @@ class Practice:
         Returns
         -------
         str
-            The URL the browser is redirected to; it carries the code (or the error) and the state.
+            The URL to which the browser is redirected. It contains the code (or the error) and the state.
         """
         return self.sandbox.approve(self.link(state, client), login=login, deny=deny)
 
@@ -177,25 +177,25 @@ class Practice:
     # ---- what the program does ----
 
     def me(self, token: Token | Secret, *, path: str = "/users/me", agent: str = "") -> requests.Response:
-        """Call the API once with this access token, which is not refreshed."""
+        """Call the API once with this access token, without refreshing it."""
         access_token = token.access_token if isinstance(token, Token) else token
         headers = {"Authorization": bearer(access_token)} | ({"User-Agent": agent} if agent else {})
         with explain_stopped_sandbox():
             return requests.get(f"{self.client.server.api_url}{path}", headers=headers, timeout=20)
 
     def attempt(self, what: str, call: Callable[[], Result]) -> Result | None:
-        """Call something that may fail, and add its outcome to :attr:`said` as one sentence.
+        """Call a function that may fail, and add the outcome to :attr:`said` as one sentence.
 
         Returns
         -------
         object or None
-            What the call returned; ``None`` if it failed.
+            What the function returned; ``None`` if it failed.
         """
         try:
             result = call()
         except SandboxError as error:
             page = str(error).partition("): ")[2]
-            outcome = f"the browser shows an error page and is not sent back. {page or error}"
+            outcome = f"the browser shows an error page and is not redirected to the app. {page or error}"
             self.said.append(f"{what}: {error if str(error) == STOPPED else outcome}")
             return None
         except BoxNotebookError as error:
@@ -227,9 +227,9 @@ class Practice:
 
     @contextmanager
     def inside(self) -> Iterator[None]:
-        """Use the lesson's own folder as boxnb's home within this block.
+        """Use the lesson's own folder as boxnb's home folder within this block.
 
-        This applies to the current thread and to threads started within the block.
+        This applies to the current thread and to threads that are started within the block.
         """
         previous = home_folder.elsewhere.set(self.home)
         try:
@@ -251,7 +251,7 @@ class Practice:
         return updated
 
     def saved(self) -> store.Profile:
-        """Return the profile that is on disk now.
+        """Return the profile as it is saved on disk now.
 
         Raises
         ------
@@ -270,8 +270,8 @@ class Practice:
         Returns
         -------
         DataFrame
-            ``generation`` (int), ``access_token``, ``refresh_token`` (fingerprints), ``access_minutes_left``,
-            ``refresh_days_left`` (float, by the sandbox's clock), ``mode`` (octal digits).
+            ``generation`` (int), ``access_token`` and ``refresh_token`` (fingerprints), ``access_minutes_left``
+            and ``refresh_days_left`` (float, by the sandbox's clock), ``mode`` (octal digits).
         """
         import pandas as pd
 

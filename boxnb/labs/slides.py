@@ -1,7 +1,7 @@
 """Export a notebook as slides in one self-contained HTML file: ``python -m boxnb.labs.slides NOTEBOOK OUTPUT``.
 
-Cells are grouped by the slide types that JupyterLab's property inspector sets: *slide* and *subslide* begin a slide,
-*skip* is left out, *notes* are for the presenter (press N).
+JupyterLab's property inspector sets the slide type of each cell: *slide* and *subslide* start a slide, *skip* leaves
+the cell out, and *notes* hides it until the presenter presses N.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def export(notebook: str | Path, target: str | Path, *, run: bool = True) -> Path:
-    """Run a notebook and write it as slides.
+    """Run a notebook and export it as slides.
 
     Parameters
     ----------
     notebook : path
-        Runs in its own folder, in a new kernel; the file itself is not changed.
+        The notebook to run. It runs in its own folder, in a new kernel; the file itself is not changed.
     target : path
         The HTML file to write.
     run : bool
-        ``False`` uses the outputs saved in the notebook.
+        Whether to run the notebook; ``False`` uses the outputs that are saved in it.
 
     Returns
     -------

@@ -1,6 +1,6 @@
-"""The lifetimes of codes, access tokens and refresh tokens on one axis, with "now" by the sandbox's clock.
+"""Draw the lifetimes of codes, access tokens and refresh tokens on one axis, with a line at the sandbox's current time.
 
-The axis is logarithmic and begins when the first code was issued, so that both 30 seconds and 60 days are visible.
+The axis starts when the first code was issued. It is logarithmic, so that both 30 seconds and 60 days are visible.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ WIDTH, LEFT, RIGHT, TOP, ROW = 860, 150, 20, 34, 30
 
 @dataclasses.dataclass
 class Life:
-    """The lifetime of one code or token. Times are seconds since the epoch by the server's clock.
+    """The lifetime of one code or token. Times are in seconds since the epoch, by the server's clock.
 
-    ``ends`` is when it expires. ``ended`` is when it became invalid for another reason, given in ``why``.
-    ``pair`` is the number of its token pair, ``sign_in`` the number of the first pair of the same sign-in.
+    ``ends`` is when it expires. ``ended`` is when it became invalid for another reason, which ``why`` names.
+    ``pair`` is the number of its token pair; ``sign_in`` is the number of the first pair from the same sign-in.
     """
 
     kind: str
@@ -59,11 +59,11 @@ class Timeline:
     Parameters
     ----------
     trace : Trace
-        Shows when codes and tokens are issued, used and replaced.
+        The requests that issue, use and replace the codes and tokens.
     clock : callable
         Returns the server's time, in seconds since the epoch.
     strict : bool
-        Whether the old pair ends at the refresh, not at the first use of the new pair.
+        Whether a refresh invalidates the old pair immediately, instead of at the first use of the new pair.
     """
 
     def __init__(self, trace: Trace, clock: Callable[[], float], *, strict: bool = False) -> None:
@@ -127,9 +127,10 @@ class Timeline:
 
 
 def read_lives(exchanges: list[Exchange], *, strict: bool = False) -> list[Life]:
-    """Read from a trace when each code and token was issued and what ended it."""
+    """Return the lifetime of each code and token in a trace, and what ended it."""
     lives: list[Life] = []
-    replaced_by: dict[str, list[Life]] = {}  # new access token: the old pair, which its first use ends
+    # For each new access token, the old pair that its first use invalidates.
+    replaced_by: dict[str, list[Life]] = {}
 
     def find(kind: str, fingerprint: str) -> Life | None:
         return next((life for life in lives if (life.kind, life.fingerprint) == (kind, fingerprint)), None)
@@ -258,15 +259,15 @@ def page(lives: list[Life], now: float) -> str:
 
 
 def _x(seconds: float) -> float:
-    """Return the position on the axis of a time since the first code."""
+    """Return the x position of a time, given in seconds since the first code was issued."""
     share = min(1.0, math.log10(max(1.0, seconds)) / DECADES)
     return LEFT + (WIDTH - LEFT - RIGHT) * share
 
 
 def _bar(life: Life, zero: float, now: float, y: float) -> str:
     """Return one row: the kind, the fingerprint, a dashed frame for the full lifetime and a bar for the actual one."""
-    begin, expiry = _x(life.begins - zero), _x(life.ends - zero)
-    end = max(begin + 3, expiry if life.ended is None else _x(life.ended - zero))
+    start, expiry = _x(life.begins - zero), _x(life.ends - zero)
+    end = max(start + 3, expiry if life.ended is None else _x(life.ended - zero))
     colour = f"hsl({fingerprints.hue(life.fingerprint)} 62% 42%)"
     state = life.state(now)
     css_class, label = ("", "") if state == "alive" else ("bl-over", state)
@@ -274,8 +275,8 @@ def _bar(life: Life, zero: float, now: float, y: float) -> str:
     position = f'x="{end + 6:.1f}"' if fits_outside else f'x="{end - 6:.1f}" text-anchor="end"'
     return (
         f'<text x="4" y="{y + 17}">{life.kind}</text>{diagram.tag(life.fingerprint, 104, y + 17)}'
-        f'<rect x="{begin:.1f}" y="{y + 4}" width="{max(3.0, expiry - begin):.1f}" height="18" rx="3" fill="none" '
+        f'<rect x="{start:.1f}" y="{y + 4}" width="{max(3.0, expiry - start):.1f}" height="18" rx="3" fill="none" '
         f'stroke="{colour}" stroke-dasharray="3 3"/>'
-        f'<rect class="{css_class}" x="{begin:.1f}" y="{y + 4}" width="{end - begin:.1f}" height="18" rx="3" '
+        f'<rect class="{css_class}" x="{start:.1f}" y="{y + 4}" width="{end - start:.1f}" height="18" rx="3" '
         f'fill="{colour}"/><text class="bl-small" {position} y="{y + 17}">{escaped(label)}</text>'
     )

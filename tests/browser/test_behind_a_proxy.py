@@ -1,4 +1,4 @@
-"""The panel as on a JupyterHub: a user's path, jupyter-server-proxy, and a browser that reaches only the server."""
+"""The panel as it works on a JupyterHub: a user's path, jupyter-server-proxy, and a browser that reaches only the server."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ expect.set_options(timeout=30_000)
 
 @pytest.fixture
 def base_url(monkeypatch: pytest.MonkeyPatch) -> str:
-    """The path a hub gives each user's server, which determines the receiver's port."""
+    """The path that a hub gives to each user's server. It determines the receiver's port."""
     prefix = f"/user/ada-{secrets.token_hex(4)}/"
     monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", prefix)
     return prefix
@@ -27,7 +27,7 @@ def base_url(monkeypatch: pytest.MonkeyPatch) -> str:
 def test_the_user_signs_in_through_the_proxy_of_a_hub(
     window: BrowserContext, lab: Lab, base_url: str
 ) -> None:
-    """Step 1 shows the proxy's URL, and the browser never needs a port of the notebook's computer."""
+    """Step 1 shows the proxy's URL, and the browser never needs a port on the notebook's computer."""
     local_requests: list[str] = []
 
     def unreachable(route: Route) -> None:

@@ -1,4 +1,4 @@
-"""The countdown in the browser. The test advances the browser's clock instead of waiting."""
+"""The countdown in the browser. The tests advance the browser's clock instead of waiting."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def return_without_granting(person: Person) -> None:
 
 
 def test_at_zero_the_panel_offers_a_new_code(person: Person) -> None:
-    """After 30 seconds a button replaces the countdown and opens Box with a new state."""
+    """After 30 seconds, a button replaces the countdown; it opens Box with a new state."""
     person.show_panel()
     return_without_granting(person)
     expect(person[".bx-expired"]).to_be_hidden()
@@ -76,7 +76,7 @@ def test_a_new_request_refuses_the_redirect_of_the_old_one(person: Person) -> No
 
 
 def test_the_countdown_runs_while_the_kernel_is_busy(person: Person) -> None:
-    """The browser counts, so a blocking cell does not stop the countdown."""
+    """The browser counts down, so a busy kernel does not stop the countdown."""
     person.show_panel()
     return_without_granting(person)
     person.page.evaluate(

@@ -17,7 +17,7 @@ from running import Lab
 import boxnb.sandbox
 
 pytestmark = pytest.mark.browser
-expect.set_options(timeout=60_000)  # on a busy computer, a state may take long to arrive
+expect.set_options(timeout=60_000)  # on a busy computer, a page may take long to reach its state
 RUN_NEW_CELL = (
     "async source => { const panel = window.jupyterapp.shell.currentWidget, notebook = panel.content;\
  notebook.activeCellIndex = notebook.widgets.length - 1;\
@@ -54,7 +54,7 @@ IS_HORIZONTAL = (
 
 
 def gap(upper: Locator, lower: Locator) -> float:
-    """Return the pixels between two elements, one above the other; negative if they overlap."""
+    """Return the number of pixels between an upper and a lower element; it is negative if they overlap."""
     first, second = upper.bounding_box(), lower.bounding_box()
     assert first is not None and second is not None
     return second["y"] - first["y"] - first["height"]
@@ -74,7 +74,7 @@ def scroll_to(person: Person, selector: str, number: int = 0) -> None:
 
 
 def screenshots(person: Person, selector: str, name: str, number: int = 0) -> None:
-    """Save screenshots 1400 and 800 pixels wide if BOXNB_SCREENSHOTS is set. Restores the width."""
+    """Save screenshots 1400 and 800 pixels wide if BOXNB_SCREENSHOTS is set. Then restore the width."""
     if not os.environ.get("BOXNB_SCREENSHOTS"):
         return
     before = person.page.viewport_size
@@ -90,7 +90,7 @@ def screenshots(person: Person, selector: str, name: str, number: int = 0) -> No
 def test_the_people_notebook_works_in_a_browser(
     window: BrowserContext, lab: Lab, theme: str, width: int
 ) -> None:
-    """The table is sorted, filtered and searched, and its rows come back as a DataFrame, CSV and Excel."""
+    """The table can be sorted, filtered and searched, and its rows can be read as a DataFrame, CSV and Excel."""
     person = Person(window, lab, "2-explore/01-people.ipynb")
     person.page.set_viewport_size({"width": width, "height": 1000})
     run_all(person)
@@ -104,7 +104,7 @@ def test_the_people_notebook_works_in_a_browser(
     table.get_by_label("Filter space_used").fill("banana")
     expect(table.locator(".bxt-count")).to_have_text("0 of 120 rows")
     note, header = table.get_by_text("No rows match"), table.locator(".bxt-head")
-    assert gap(header, note) < 20  # near the headings, not at the foot of an empty table
+    assert gap(header, note) < 20  # near the headings, not at the bottom of an empty table
     assert header.locator("button").evaluate_all(FITS)
     table.get_by_label("Filter space_used").fill("> lots")
     expect(table.get_by_text("After >, write a size such as 1 GB")).to_be_visible()
@@ -144,7 +144,7 @@ def test_the_people_notebook_works_in_a_browser(
 def test_the_content_notebook_works_in_a_browser(
     window: BrowserContext, lab: Lab, theme: str, width: int
 ) -> None:
-    """The tree opens level by level with mouse and keyboard. A folder and a bar filter the table."""
+    """The mouse and the keyboard open the tree level by level. A click on a folder or on a bar filters the table."""
     person = Person(window, lab, "2-explore/02-content.ipynb")
     person.page.set_viewport_size({"width": width, "height": 1000})
     run_all(person)
@@ -220,7 +220,7 @@ def download(person: Person, button: str) -> bytes:
 def test_the_sharing_notebook_works_in_a_browser(
     window: BrowserContext, lab: Lab, theme: str, width: int
 ) -> None:
-    """The table of external users is filtered to expired collaborations, sorted, and downloaded as CSV."""
+    """The table of external users can be filtered to expired collaborations, sorted, and downloaded as CSV."""
     person = Person(window, lab, "2-explore/03-sharing.ipynb")
     person.page.set_viewport_size({"width": width, "height": 1000})
     run_all(person)
@@ -241,18 +241,18 @@ def test_the_sharing_notebook_works_in_a_browser(
 def test_the_activity_notebook_works_in_a_browser(
     window: BrowserContext, lab: Lab, theme: str, width: int
 ) -> None:
-    """12,000 events are filtered to one user's deletions and downloaded as Excel."""
+    """A table of 12,000 events can be filtered to one user's deletions and downloaded as Excel."""
     person = Person(window, lab, "2-explore/04-activity.ipynb")
     person.page.set_viewport_size({"width": width, "height": 1000})
     run_all(person)
     check_charts(person, f"activity-{theme.split()[-1]}")
     scroll_to(person, ".js-plotly-plot")
     chart = person[".js-plotly-plot"].first
-    for other in (1100, 800, 1400):  # so that a legend of several lines becomes one line
+    for new_width in (1100, 800, 1400):  # so that a legend of several lines becomes a legend of one line
         before = str(chart.locator(".main-svg").first.get_attribute("width"))
-        person.page.set_viewport_size({"width": other, "height": 1000})
+        person.page.set_viewport_size({"width": new_width, "height": 1000})
         expect(chart.locator(".main-svg").first).not_to_have_attribute("width", before)
-        assert gap(chart.locator(".xtick text").first, chart.locator(".legend .traces").first) >= 0, other
+        assert gap(chart.locator(".xtick text").first, chart.locator(".legend .traces").first) >= 0, new_width
     person.page.set_viewport_size({"width": width, "height": 1000})
     table = person[".bxt"].first
     table.get_by_label("Filter event_type").fill("DELETE")
@@ -270,7 +270,7 @@ def test_the_activity_notebook_works_in_a_browser(
 
 
 def test_the_ask_anything_notebook_works_in_a_browser(window: BrowserContext, lab: Lab) -> None:
-    """The notebook runs and writes four files that can be read back."""
+    """The notebook runs and writes four files that can be read again."""
     person = Person(window, lab, "2-explore/05-ask-anything.ipynb")
     run_all(person)
     for number in range(0, person[".jp-OutputArea-output table.dataframe"].count(), 2):
@@ -292,12 +292,12 @@ def test_the_ask_anything_notebook_works_in_a_browser(window: BrowserContext, la
 
 
 def test_interrupt_keeps_the_fetched_rows(window: BrowserContext, lab: Lab) -> None:
-    """Until then, the progress line moves. Interrupting a walk shows one line and keeps the rows, marked incomplete."""
+    """The progress line moves until a walk is interrupted. One line then says so, and the rows are kept, marked incomplete."""
     person = Person(window, lab, "2-explore/02-content.ipynb")
     person.run_through("views.progress(box)")
     moving = person[".widget-html"].filter(has=person.page.locator("progress")).first
     with boxnb.sandbox.faults("/2.0/folders/*", "latency", seconds=0.3):
-        person.page.keyboard.press("Shift+Enter")  # a text cell
+        person.page.keyboard.press("Shift+Enter")  # this runs a text cell
         person.page.keyboard.press("Shift+Enter")
         # The line is about the walk, not about the list of users before it.
         expect(moving).to_contain_text(re.compile(r"content: .* calls a second"))

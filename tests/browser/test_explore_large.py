@@ -1,6 +1,6 @@
-"""The views at the size of a large enterprise, in a real JupyterLab: all rows in the kernel, few on the page.
+"""The views with as many rows as a large enterprise has, in a real JupyterLab: all rows in the kernel, few on the page.
 
-`tests/bench/views.py` measures how long they take.
+`tests/bench/views.py` measures how long the views take.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def test_a_hundred_thousand_rows_can_be_sorted_and_scrolled(window: BrowserConte
 
 @pytest.fixture
 def large_folder(home: Path) -> Iterator[str]:
-    """The practice company with one more folder *Frames* of 20,000 files. The profile ``acme`` is signed in."""
+    """The practice company with an additional folder, *Frames*, of 20,000 files. The profile ``acme`` is signed in."""
     company = home / "world"
     shutil.copytree(COMPANY, company)
     folders, files = (
@@ -115,12 +115,14 @@ def test_a_folder_of_twenty_thousand_files_is_loaded_page_by_page(
 
 
 def test_a_treemap_of_two_hundred_thousand_files_draws_few_tiles(window: BrowserContext, lab: Lab) -> None:
-    """There are at most 2,000 tiles, and a click goes down into a folder."""
+    """There are at most 2,000 tiles, and a click on a tile opens its folder."""
     person = Person(window, lab, written_notebook(lab, "large.ipynb", [MAP]))
     person.run_through("treemap")
     slices = person[".js-plotly-plot .treemaplayer .slice"]
     slices.first.wait_for(timeout=120_000)
     assert 100 < slices.count() <= 2000
-    slices.nth(1).locator(".surface").click(position={"x": 4, "y": 6})  # go down; the bar to go back appears
+    slices.nth(1).locator(".surface").click(
+        position={"x": 4, "y": 6}
+    )  # open a folder; the bar that leads back appears
     expect(person[".js-plotly-plot .pathbar"]).not_to_have_count(0)
     assert output_of(person.page, "print(len(chart.data) <= charts.TILES)").strip() == "True"

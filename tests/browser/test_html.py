@@ -1,4 +1,4 @@
-"""The pages of `make notebooks` are complete without a network."""
+"""The pages that `make notebooks` writes are complete without a network."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TO_HTML = Path(__file__).parents[1] / "support" / "to_html.py"
 
 
 def test_the_pages_need_no_network_and_show_their_tables(tmp_path: Path, chromium: Browser) -> None:
-    """In a browser, each page requests only itself and shows a table."""
+    """In a browser, each page shows a table and requests nothing but itself."""
     subprocess.run([sys.executable, str(TO_HTML), str(tmp_path / "pages")], check=True)
     pages = sorted((tmp_path / "pages").rglob("*.html"))
     assert len(pages) >= 3

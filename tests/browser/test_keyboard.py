@@ -1,4 +1,4 @@
-"""The whole onboarding with the keyboard only, in a window 600 pixels wide."""
+"""The whole onboarding, using only the keyboard, in a window 600 pixels wide."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SIDEWAYS = """() => { const panel = document.querySelector('.bx-panel');
 
 
 def tab_to(page: Page, selector: str, key: str = "Tab", max_presses: int = 40) -> int:
-    """Press Tab until an element has the focus. Return the number of presses."""
+    """Press a key, by default Tab, until an element has the focus. Return the number of presses."""
     for presses in range(max_presses + 1):
         if page.evaluate(FOCUSED, selector):
             return presses
@@ -46,13 +46,13 @@ def person(window: BrowserContext, lab: Lab) -> Person:
 
 
 def go_to_panel(person: Person) -> None:
-    """Show the panel, and go back to it from the next cell, where Shift+Enter leaves the selection."""
+    """Show the panel and go back to its cell, because Shift+Enter selects the next cell."""
     person.show_panel()
     person.page.keyboard.press("ArrowUp")
 
 
 def follow_link(person: Person) -> Page:
-    """Tab to Open Box and press Enter. Return the tab with the sandbox's page."""
+    """Press Tab to reach Open Box, then press Enter. Return the browser tab with the sandbox's page."""
     tab_to(person.page, ".bx-open")
     assert_ring(person.page)
     with person.window.expect_page() as opened:
@@ -64,7 +64,7 @@ def follow_link(person: Person) -> Page:
 
 
 def sign_in_and_grant(tab: Page) -> None:
-    """Type the practice password, press Enter, tab to Grant, press Enter."""
+    """Type the practice password and press Enter, then press Tab to reach Grant and press Enter."""
     tab_to(tab, "#password")
     tab.keyboard.type("practice")
     tab.keyboard.press("Enter")
@@ -76,7 +76,7 @@ def sign_in_and_grant(tab: Page) -> None:
 
 
 def test_onboarding_works_without_a_mouse(person: Person) -> None:
-    """Shift+Enter, Tab, Enter and typing lead from the first cell to the users."""
+    """With Shift+Enter, Tab, Enter and typing, a user gets from the first cell to the table of users."""
     go_to_panel(person)
     person.screenshot("keyboard-600-1-open")
     tab = follow_link(person)
@@ -95,7 +95,7 @@ def test_onboarding_works_without_a_mouse(person: Person) -> None:
 
 @pytest.mark.parametrize("answer", ["yes", "no"])
 def test_a_pasted_code_can_be_confirmed_with_the_keyboard(person: Person, answer: str) -> None:
-    """After a bare code, Tab reaches Yes and No, and the focused button has a ring."""
+    """After a bare code is pasted, Tab reaches Yes and No, and the focused button has a focus ring."""
     go_to_panel(person)
     redirect = person.address_after_grant(follow_link(person), sign_in_and_grant)
     person.page.bring_to_front()

@@ -1,4 +1,4 @@
-"""The onboarding notebook as a user walks through it, in JupyterLab in a real browser."""
+"""The onboarding notebook as a user experiences it, in JupyterLab in a real browser."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ INTERRUPT = """async () => { const startedAt = performance.now();
 
 @pytest.fixture
 def person(window: BrowserContext, lab: Lab) -> Person:
-    """A user in front of the onboarding notebook."""
+    """A user who has the onboarding notebook open."""
     return Person(window, lab)
 
 
@@ -69,7 +69,7 @@ def assert_no_secret_is_written(lab: Lab, secrets: list[str]) -> None:
 
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
 def test_five_clicks_lead_to_the_users(person: Person, theme: str) -> None:
-    """Open Box, sign in and Grant take at most five clicks from the first cell to the table."""
+    """From the first cell to the table, a user needs at most five clicks, including the sign-in and Grant."""
     person.show_panel()
     person.screenshot(f"{theme}-1-open")
     tab = person.open_box()
@@ -99,7 +99,7 @@ def test_grant_works_after_a_denial(person: Person) -> None:
 
 
 def test_a_pasted_address_works_and_secrets_are_not_written_to_files(person: Person, lab: Lab) -> None:
-    """If nothing listens at the redirect URI, the URL can be pasted, and Jupyter does not write secrets to files."""
+    """If nothing is listening at the redirect URI, the user can paste the URL. Jupyter does not write secrets to files."""
     person.show_panel()
     tab = person.open_box()
     redirect = person.address_after_grant(tab)
@@ -111,7 +111,7 @@ def test_a_pasted_address_works_and_secrets_are_not_written_to_files(person: Per
 
 
 def test_a_wrong_state_is_refused_and_the_next_attempt_succeeds(person: Person) -> None:
-    """A code for another request is never exchanged."""
+    """A code that belongs to a different request is never exchanged."""
     person.show_panel()
     redirect = person.address_after_grant(person.open_box())
     state = parse_qs(urlsplit(redirect).query)["state"][0]
@@ -123,7 +123,7 @@ def test_a_wrong_state_is_refused_and_the_next_attempt_succeeds(person: Person) 
 
 
 def test_a_new_code_works_after_an_expired_one(person: Person) -> None:
-    """The server refuses a code older than 30 seconds. The panel shows an alert and opens a new request."""
+    """The server refuses a code older than 30 seconds. The panel then shows an alert and starts a new request."""
     person.show_panel()
     redirect = person.address_after_grant(person.open_box())
     boxnb.sandbox.clock.advance(31)
@@ -136,7 +136,7 @@ def test_a_new_code_works_after_an_expired_one(person: Person) -> None:
 
 
 def test_run_all_waits_at_the_gate(person: Person) -> None:
-    """No cell after the gate runs before the sign-in; then all of them run."""
+    """The gate is the cell that waits for the sign-in. The cells below it run only after the sign-in."""
     person.command("notebook:run-all-cells")
     person[".bx-open[href]"].wait_for()
     assert person.executed()[3:] == [None] * len(person.executed()[3:])
@@ -148,7 +148,7 @@ def test_run_all_waits_at_the_gate(person: Person) -> None:
 
 
 def test_interrupt_ends_the_gate_immediately(person: Person) -> None:
-    """The error is one line, no later cell runs, and the gate can be run again."""
+    """The error is one line, no later cell runs, and the cell with the gate can be run again."""
     person.command("notebook:run-all-cells")
     person[".bx-open[href]"].wait_for()
     milliseconds, lines = person.page.evaluate(INTERRUPT)
@@ -165,7 +165,7 @@ def test_interrupt_ends_the_gate_immediately(person: Person) -> None:
 
 @pytest.mark.parametrize("gate", [False, True], ids=["panel", "gate"])
 def test_the_panel_starts_again_after_cancel(person: Person, gate: bool) -> None:
-    """After Cancel the gate ends with one line, and the panel can start again."""
+    """After Cancel, the gate ends with one line, and the panel can start again."""
     if gate:
         person.command("notebook:run-all-cells")
     else:
@@ -199,7 +199,7 @@ def test_the_panel_signs_in_again_after_61_days(window: BrowserContext, lab: Lab
 
 
 def test_the_start_notebook_shows_a_table(window: BrowserContext, lab: Lab) -> None:
-    """Run All on the first notebook ends with the users on screen."""
+    """Run All in the first notebook ends with a table of users on the screen."""
     person = Person(window, lab, "00-start-here.ipynb")
     person.command("notebook:run-all-cells")
     expect(person["table.dataframe"].filter(has_text="Bo Nakamura").first).to_be_attached()

@@ -77,13 +77,13 @@ def fill_in(person: Person, app: dict[str, str], secret: str | None = None) -> N
 
 
 def test_the_form_leads_to_the_users(person: Person, lab: Lab) -> None:
-    """Registering the displayed redirect URI and typing the ID and secret leads to the users."""
+    """A user who registers the displayed redirect URI and types the ID and secret gets the table of users."""
     redirect_uri = show_form(person)
     app = register_in_the_console(person, redirect_uri)
     person.screenshot("register-1-form")
     fill_in(person, app)
     expect(person[".bx-open[href]"]).to_be_focused()
-    expect(person[".bx-open[href]"]).to_be_in_viewport()  # although the form above it closed
+    expect(person[".bx-open[href]"]).to_be_in_viewport()  # even though the form above it has closed
     expect(person[".bx-client-secret"]).to_have_value("")
     expect(person[".bx-registered-text"]).to_contain_text(app["client_id"])
     person.screenshot("register-2-open")
@@ -98,7 +98,7 @@ def test_the_form_leads_to_the_users(person: Person, lab: Lab) -> None:
 
 
 def test_a_mistyped_secret_can_be_typed_again(person: Person) -> None:
-    """Box checks the secret only when the code is exchanged. The form then returns with the client ID in it."""
+    """Box checks the secret only when the code is exchanged. If it refuses the secret, the form returns with the client ID."""
     app = registered_app(show_form(person))
     fill_in(person, app, "mistyped-secret")
     person.sign_in(person.open_box())
@@ -119,7 +119,7 @@ def button_offset(person: Person) -> float:
 
 
 def test_an_app_keeps_its_own_redirect_uri(person: Person) -> None:
-    """An app that was registered before keeps its own redirect URI."""
+    """An app that is already registered keeps its own redirect URI."""
     show_form(person)
     app = registered_app(ELSEWHERE)
     person[".bx-other summary"].press("Enter")  # a click could miss while the page moves
@@ -131,7 +131,7 @@ def test_an_app_keeps_its_own_redirect_uri(person: Person) -> None:
     expect(person[".bx-secret-kept"]).to_contain_text("received, fingerprint")
     assert button_offset(person) == offset  # otherwise a click in progress would miss the button
     fill_in(person, app)
-    # Going back, the form still shows what was typed, and the secret's fingerprint.
+    # After going back, the form still shows what was typed, and shows the secret's fingerprint.
     person.click(person[".bx-change"])
     expect(person[".bx-client-id"]).to_have_value(app["client_id"])
     expect(person[".bx-secret-kept"]).to_be_visible()
@@ -141,7 +141,7 @@ def test_an_app_keeps_its_own_redirect_uri(person: Person) -> None:
 
 
 def test_run_all_waits_during_the_registration(person: Person) -> None:
-    """The gate waits through all four steps, and then Run All continues to the users."""
+    """The gate waits during all four steps, and then Run All continues to the table of users."""
     person.command("notebook:run-all-cells")
     person[".bx-form"].wait_for()
     fill_in(person, register_in_the_console(person, person[".bx-redirect"].inner_text()))

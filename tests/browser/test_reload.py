@@ -1,4 +1,4 @@
-"""Reloads, crashes and restarts: the panel keeps what was typed, and comes back or says which cells to run."""
+"""After a reload, crash or restart, the panel keeps what was typed. It returns, or says which cells to run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SECRET = "typed-but-not-sent"
 
 @pytest.fixture
 def company_lab(lab: Lab) -> Lab:
-    """The onboarding notebook with another PROFILE, so that it asks for an app."""
+    """A JupyterLab whose onboarding notebook has a different PROFILE, so that the notebook asks for an app."""
     notebook = lab.notebooks / ONBOARDING
     text = notebook.read_text(encoding="utf-8").replace('PROFILE = \\"sandbox\\"', 'PROFILE = \\"acme\\"')
     assert "acme" in text
@@ -28,7 +28,7 @@ def company_lab(lab: Lab) -> Lab:
 
 
 def run_to_form(person: Person, *, gate: bool) -> None:
-    """Run the notebook until the form is on screen."""
+    """Run the notebook until the form is on the screen."""
     if gate:
         person.command("notebook:run-all-cells")
     else:
@@ -53,7 +53,7 @@ def assert_form_is_kept(person: Person) -> None:
 
 @pytest.mark.parametrize("gate", [False, True], ids=["form", "gate"])
 def test_the_form_survives_a_reload(window: BrowserContext, company_lab: Lab, gate: bool) -> None:
-    """JupyterLab saves the notebook from time to time. With its outputs saved, the panel returns by itself."""
+    """JupyterLab saves the notebook from time to time. If its outputs are saved, the panel returns by itself."""
     person = Person(window, company_lab)
     run_to_form(person, gate=gate)
     person.save()
@@ -70,7 +70,7 @@ def test_the_form_survives_a_reload(window: BrowserContext, company_lab: Lab, ga
 def test_the_form_survives_a_reload_without_saved_outputs(
     window: BrowserContext, company_lab: Lab, gate: bool
 ) -> None:
-    """Without saved outputs the page is empty. Running the panel's cell again fills the form."""
+    """Without saved outputs, the page is empty. Running the panel's cell again fills in the form."""
     person = Person(window, company_lab)
     run_to_form(person, gate=gate)
     type_into_form(person)
@@ -81,7 +81,7 @@ def test_the_form_survives_a_reload_without_saved_outputs(
 
 
 def test_the_panel_survives_a_reload_at_the_gate(window: BrowserContext, lab: Lab) -> None:
-    """The restored panel signs in; then the gate and the cells below it run."""
+    """The user signs in with the restored panel; then the gate and the cells below it run."""
     person = Person(window, lab)
     person.command("notebook:run-all-cells")
     person[".bx-open[href]"].wait_for()

@@ -1,4 +1,4 @@
-"""The sandbox's own pages with the keyboard only, in a narrow window, light and dark."""
+"""The sandbox's own pages, using only the keyboard, in a narrow window, with light and dark colours."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clie
 
 @pytest.fixture(params=["light", "dark"])
 def page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """A narrow window. The test itself responds at the app's redirect URI."""
+    """A page in a narrow window. The test itself responds to requests for the app's redirect URI."""
     context = chromium.new_context(viewport={"width": 360, "height": 740}, color_scheme=request.param)
     context.set_default_timeout(30_000)
 
-    def back(route: Route) -> None:
+    def respond(route: Route) -> None:
         route.fulfill(body="<h1>Back at the app</h1>", content_type="text/html")
 
-    context.route("http://127.0.0.1:1/**", back)
+    context.route("http://127.0.0.1:1/**", respond)
     yield context.new_page()
     context.close()
 
@@ -55,7 +55,7 @@ def assert_readable(page: Page) -> None:
 
 
 def authorization_url(sandbox: Any, client: dict[str, Any], **more: str) -> str:
-    """Return an authorization URL of the sandbox."""
+    """Return an authorization URL for the sandbox."""
     query = {"response_type": "code", "client_id": client["client_id"], "state": "kept"}
     return f"{sandbox.url}/api/oauth2/authorize?" + urlencode({**query, **more})
 
@@ -72,17 +72,17 @@ def sign_in(page: Page, password: str) -> None:
 
 def test_the_keyboard_leads_through_sign_in_and_consent(page: Page, sandbox: Any) -> None:
     """A wrong password is reported; the right one leads to the consent page and back to the app."""
-    long = "Reports " + "x" * 70
-    client = sandbox.register_app(long, ["http://127.0.0.1/callback"])
+    long_name = "Reports " + "x" * 70
+    client = sandbox.register_app(long_name, ["http://127.0.0.1/callback"])
     page.goto(authorization_url(sandbox, client, redirect_uri="http://127.0.0.1:1/callback"))
-    # The browser sets the focus after loading.
+    # The browser sets the focus after it has loaded the page.
     page.wait_for_function("document.activeElement.id === 'password'")
     assert_readable(page)
     sign_in(page, "wrong")
     expect(page.get_by_role("alert")).to_contain_text("The email address or the password is wrong")
     assert_readable(page)
     sign_in(page, "practice")
-    expect(page.locator("h1")).to_contain_text(long)
+    expect(page.locator("h1")).to_contain_text(long_name)
     assert_readable(page)
     for name in ("grant", "deny", "switch"):
         tab_to(page, f"button[value={name}]")

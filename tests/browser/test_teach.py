@@ -1,4 +1,4 @@
-"""The lessons as a learner sees them: clicks, right and wrong answers, both themes, and slides without a network."""
+"""The lessons as a learner sees them: clicks, right and wrong answers, both themes, and slides that need no network."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def card(person: Person, name: str) -> Locator:
 
 
 def screenshot_of(person: Person, element: Locator, name: str) -> None:
-    """Save a screenshot with an element in view. The locator finds it again if the card is redrawn."""
+    """Save a screenshot with an element in view. If the card is redrawn, the locator finds the element again."""
     element.evaluate("element => element.scrollIntoView({ block: 'nearest' })")
     person.screenshot(name)
 
 
 @pytest.fixture(params=["JupyterLab Light", "JupyterLab Dark"], ids=["light", "dark"])
 def theme(request: pytest.FixtureRequest) -> str:
-    """Both themes of JupyterLab, one after the other."""
+    """Both JupyterLab themes, one after the other."""
     return request.param
 
 
@@ -49,7 +49,7 @@ def tone(theme: str) -> str:
 
 
 def test_a_lab_replies_to_wrong_answers(window: BrowserContext, lab: Lab, theme: str, home: Path) -> None:
-    """Wrong answers get a reply, and right ones pass. Progress is saved and shown in the start notebook."""
+    """Wrong answers get a reply, and right answers pass the lab. Progress is saved and shown in the start notebook."""
     person = Person(window, lab, TEACH.format("03-break-it"))
     person.run_through("code-too-late")
     lab_card = card(person, "code-too-late")
@@ -84,7 +84,7 @@ def test_a_lab_replies_to_wrong_answers(window: BrowserContext, lab: Lab, theme:
 def test_the_other_lessons_run_in_a_browser(
     window: BrowserContext, lab: Lab, theme: str, lesson: str
 ) -> None:
-    """Run All ends without an error, in both themes; labs do not block it."""
+    """In both themes, Run All ends without an error, and labs do not block it."""
     person = Person(window, lab, TEACH.format(lesson))
     person.command("notebook:run-all-cells")
     person.page.wait_for_function(ALL_RAN, timeout=120_000)
@@ -97,7 +97,7 @@ def test_the_other_lessons_run_in_a_browser(
 
 @pytest.mark.parametrize("lesson", ["03-break-it", "04-attack-it"])
 def test_every_lab_is_passed_by_clicks(window: BrowserContext, lab: Lab, home: Path, lesson: str) -> None:
-    """In each lab, a wrong prediction and a wrong explanation get a reply, and the right one passes."""
+    """In each lab, a wrong prediction and a wrong explanation get a reply, and the right explanation passes the lab."""
     person = Person(window, lab, TEACH.format(lesson))
     person.run_through("labs.laboratory")
     exercises = [exercise for exercise in EXERCISES.values() if exercise.notebook == lesson]
@@ -123,7 +123,7 @@ def test_every_lab_is_passed_by_clicks(window: BrowserContext, lab: Lab, home: P
 
 
 def test_a_lab_works_with_the_keyboard(window: BrowserContext, lab: Lab) -> None:
-    """Tab reaches an answer and Enter chooses it. The focus moves on to the next step and is never lost."""
+    """Enter chooses an answer. The focus then moves to the next step and is never lost."""
     person = Person(window, lab, TEACH.format("03-break-it"))
     person.run_through("consent-denied")
     lab_card = card(person, "consent-denied")
@@ -141,7 +141,7 @@ def test_a_lab_works_with_the_keyboard(window: BrowserContext, lab: Lab) -> None
 
 
 def test_the_trace_grows_and_a_click_opens_an_exchange(window: BrowserContext, lab: Lab, theme: str) -> None:
-    """A drawing shows later exchanges too, and a click on an arrow opens its row of the table."""
+    """A diagram also shows exchanges that come later, and a click on an arrow opens the arrow's row in the table."""
     person = Person(window, lab, TEACH.format("01-the-flow-by-hand"))
     person.run_through("practice.sandbox.approve(link)")
     arrows = person["g[data-exchange]"]
@@ -165,7 +165,7 @@ def test_the_trace_grows_and_a_click_opens_an_exchange(window: BrowserContext, l
 
 
 def test_the_now_line_moves_with_the_clock(window: BrowserContext, lab: Lab, theme: str) -> None:
-    """The line moves with the sandbox's clock, whether the clock is advanced or just runs."""
+    """The line moves while the sandbox's clock runs, and when the clock is advanced."""
     person = Person(window, lab, TEACH.format("02-tokens-over-time"))
     person.run_through("practice.timeline")
     line = person["g[data-now]"]
@@ -181,7 +181,7 @@ def test_the_now_line_moves_with_the_clock(window: BrowserContext, lab: Lab, the
 
 
 def test_a_click_opens_one_of_two_hundred_exchanges(window: BrowserContext, lab: Lab) -> None:
-    """A click opens its exchange. The test prints how long that takes (`pytest -rA`)."""
+    """A click on an arrow opens its exchange. The test prints how long that takes (`pytest -rA`)."""
     text = (lab.notebooks / TEACH.format("01-the-flow-by-hand")).read_text(encoding="utf-8")
     book = json.loads(text)
     cells = [cell for cell in book["cells"] if cell["cell_type"] == "code"]
@@ -203,7 +203,7 @@ def test_a_click_opens_one_of_two_hundred_exchanges(window: BrowserContext, lab:
 
 @pytest.fixture(scope="module")
 def slides(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The presenter's notebook, exported as its notes say."""
+    """The presenter's notebook, exported with the command that its notes give."""
     target = tmp_path_factory.mktemp("slides") / "slides.html"
     source = ROOT / "notebooks" / TEACH.format("05-teach-it")
     command = [sys.executable, "-m", "boxnb.labs.slides", str(source), str(target)]
@@ -213,7 +213,7 @@ def slides(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_slides_need_no_network_and_fit_the_screen(slides: Path, chromium: Browser, scheme: str) -> None:
-    """At 1280 by 720, each slide fits, keys change the slide and N shows the notes, without any request."""
+    """Each slide fits a screen of 1280 by 720 pixels. Keys change the slide, N shows the notes, and the page requests nothing."""
     page = chromium.new_page(viewport={"width": 1280, "height": 720}, color_scheme=scheme)  # type: ignore[arg-type]
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
@@ -225,7 +225,7 @@ def test_the_slides_need_no_network_and_fit_the_screen(slides: Path, chromium: B
         assert section.count() == 1
         assert section.get_attribute("aria-label") == f"Slide {number} of {count}"
         assert page.evaluate("document.documentElement.scrollWidth") <= 1280
-        assert page.evaluate("document.documentElement.scrollHeight") <= 720  # one screen, nothing below it
+        assert page.evaluate("document.documentElement.scrollHeight") <= 720  # nothing is below the screen
         assert page.evaluate(CUT) == []
         Person.screenshot(type("Page", (), {"page": page})(), f"teach-slide-{number}-{scheme}")
         page.keyboard.press("ArrowRight")

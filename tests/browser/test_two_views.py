@@ -1,4 +1,4 @@
-"""One widget shown twice, and a busy kernel: each view gets its own replies, and clicks are not lost."""
+"""A widget that is shown twice, and a busy kernel: each view gets its own replies, and clicks are not lost."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ table"""
 
 
 def test_a_tree_can_be_shown_twice(window: BrowserContext, lab: Lab) -> None:
-    """A folder that is opened in either view shows its content there."""
+    """A folder that is opened in one of the views shows its content in that view."""
     person = Person(window, lab, written_notebook(lab, "twice.ipynb", [TREE, "tree"]))
     run_all(person)
     for number in range(2):
@@ -34,7 +34,7 @@ def test_a_tree_can_be_shown_twice(window: BrowserContext, lab: Lab) -> None:
 
 
 def test_rows_chosen_while_the_kernel_is_busy_stay_chosen(window: BrowserContext, lab: Lab) -> None:
-    """Three rows clicked with Ctrl stay chosen, before and after the kernel has received the messages."""
+    """Three rows that are clicked with Ctrl stay chosen, both before and after the kernel receives the messages."""
     person = Person(window, lab, written_notebook(lab, "busy.ipynb", [TABLE]))
     run_all(person)
     scroll_to(person, ".bxt")

@@ -1,4 +1,4 @@
-"""Small servers on loopback that send what a test wants, with or without TLS: HTTP responses, any bytes, or nothing."""
+"""Small servers on loopback, with or without TLS, that send what a test wants: HTTP responses, any bytes, or nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Reply = bytes | Callable[[socket.socket], object]
 
 @contextmanager
 def raw(reply: Reply, tls: ssl.SSLContext | None = None) -> Iterator[int]:
-    """Yield the port of a server that reads a request, sends the bytes or calls the function, and closes the connection."""
+    """Yield the port of a server that reads a request, sends ``reply`` or calls it, and closes the connection."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:

@@ -1,4 +1,4 @@
-"""The practice company of a sandbox that first starts at a chosen moment, in this process and without a server."""
+"""Create the practice company of a sandbox that first starts at a chosen time, in this process and without a server."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SEED = "1"  # the default of the sandbox
 
 @dataclass
 class Company:
-    """All users, content and a year of events of a sandbox that first starts at `born` (epoch seconds)."""
+    """All users, all content and a year of events, in a sandbox that first starts at `born` (epoch seconds)."""
 
     born: float
     world: World
@@ -35,7 +35,7 @@ class Company:
 
     @classmethod
     def at(cls, born: float) -> Company:
-        """Return the company of a sandbox that first starts at this moment."""
+        """Return the company of a sandbox that first starts at this time."""
         gc.disable()  # creating a company leaves no garbage, and collection would take a third of the time
         try:
             world = World("small", State.in_memory(), born)
@@ -45,22 +45,22 @@ class Company:
             gc.enable()
 
     def users(self) -> pd.DataFrame:
-        """Return the DataFrame of ``box.users()``."""
+        """Return the DataFrame that ``box.users()`` returns."""
         fields = ",".join([*USER_STANDARD, *USER_FULL])
         return frames.frame((shape(user, fields) for user in self.world.users.values()), schema.USERS)
 
     def events(self) -> pd.DataFrame:
-        """Return the DataFrame of ``box.events(since="365D")``."""
+        """Return the DataFrame that ``box.events(since="365D")`` returns."""
         log = Log(self.world, State.in_memory(), lambda: self.year)
         docs = (tenant_doc(self.world, log.at(number), None) for number in range(len(self.year)))
         return frames.frame(docs, schema.EVENTS)
 
     def people_and_content(self) -> str:
-        """Return a fingerprint of all rows, with times relative to the day of the first start."""
+        """Return a hash of all rows, with times relative to the day of the first start."""
         return fingerprint(self._rows())
 
     def who_did_what(self) -> str:
-        """Return a fingerprint of the year without its times: who did what, to what, from where, and how many times."""
+        """Return a hash of the year's events without their times: who did what, to what, from where, and how often."""
         year = self.year
         rows = zip(year.types, year.actors, year.about, year.places, strict=True)
         return fingerprint(
@@ -71,7 +71,7 @@ class Company:
         )
 
     def calendar(self) -> str:
-        """Return a fingerprint of the whole year, in order, with times relative to the day of the first start."""
+        """Return a hash of the whole year's events, in order, with times relative to the day of the first start."""
         year = self.year
         times_since = np.asarray(year.created) - self.world.day
         columns = [
@@ -113,9 +113,9 @@ class Company:
 
 
 def age(text: str) -> pd.Timedelta:
-    """Return the offset of an age in the files from the day of the first start.
+    """Return how far an age in the data files is from the start of the day on which the sandbox first starts.
 
-    ``-412d 09:15:07+09:00`` is 412 days earlier, at that hour in that time zone.
+    ``-412d 09:15:07+09:00`` is 412 days earlier, at 09:15:07 in that time zone.
     """
     days, clock, offset = text[: text.index("d")], text[text.index(" ") + 1 :][:8], text[-6:]
     zone = pd.Timedelta(f"{offset[1:]}:00") if offset[0] in "+-" else pd.Timedelta(0)
@@ -123,7 +123,7 @@ def age(text: str) -> pd.Timedelta:
 
 
 def fingerprint(rows: Any) -> str:
-    """Return the same text for the same rows, in every process."""
+    """Return a hash of the rows that is the same in every process."""
     digest = hashlib.sha256()
     for row in rows:
         digest.update(repr(row).encode("utf-8", "surrogatepass"))

@@ -1,4 +1,4 @@
-"""Find a Chromium, Chrome or Edge for the browser tests, or download one if possible. `make test` uses this."""
+"""Find Chromium, Chrome or Edge for the browser tests, or download Chromium if possible. `make test` uses this."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ADVICE = (
 
 
 def installed() -> str | None:
-    """Return the path of a browser on this computer, or else of Playwright's own; ``None`` if there is neither."""
+    """Return the path of a browser on this computer, or else of Playwright's own; ``None`` if neither is installed."""
     from playwright.sync_api import sync_playwright
 
     path = _on_this_computer()
@@ -46,7 +46,7 @@ def installed() -> str | None:
 
 
 def installed_or_own(playwright: Playwright) -> str | None:
-    """Return the same as :func:`installed`, for a Playwright that is already running."""
+    """Return what :func:`installed` returns, using a Playwright that is already running."""
     own_path = playwright.chromium.executable_path
     return _on_this_computer() or (own_path if Path(own_path).exists() else None)
 
@@ -57,7 +57,7 @@ def _on_this_computer() -> str | None:
 
 
 def fetch() -> None:
-    """Download Playwright's own browser. As root on a CI machine, fall back to the system's package."""
+    """Download Playwright's own browser. If that fails for root on a CI machine, install the system's package."""
     install = subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=False)
     if install.returncode == 0:
         return
@@ -67,7 +67,7 @@ def fetch() -> None:
 
 
 def main() -> int:
-    """Return exit code 0 once a browser is installed."""
+    """Make sure that a browser is installed. Return exit code 0 if one is, else 1."""
     if installed() is None:
         fetch()
     path = installed()

@@ -1,4 +1,4 @@
-"""Calls that hang as long as a test wants, so that they do not end before an interrupt, even on a slow computer."""
+"""Make calls hang for as long as a test wants, so that an interrupt always comes first, even on a slow computer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from boxnb.api.connection import Progress
 
 
 class Hanging:
-    """Makes the calls of all threads except the main one wait for `let_go`."""
+    """Makes calls wait for `let_go` in every thread except the main one."""
 
     def __init__(self, box: boxnb.Box, monkeypatch: pytest.MonkeyPatch) -> None:
         self._is_hanging, self._may_continue = threading.Event(), threading.Event()
@@ -26,16 +26,16 @@ class Hanging:
         return self._fetch(path, **params)
 
     def interrupt(self, progress: Progress) -> None:
-        """Interrupt while a call hangs. Assign it to `box.on_progress`."""
+        """Raise an interrupt while a call is hanging. Assign this method to `box.on_progress`."""
         if not progress.done and self._is_hanging.wait(0.1):
             raise KeyboardInterrupt
 
     def left(self) -> list[threading.Thread]:
-        """Return the waiting threads."""
+        """Return boxnb's threads that have not ended."""
         return [thread for thread in threading.enumerate() if thread.name.startswith("boxnb")]
 
     def let_go(self) -> None:
-        """Let the threads make their calls, and wait until the threads have ended."""
+        """Let the waiting threads make their calls, and wait until those threads have ended."""
         threads = self.left()
         self._may_continue.set()
         for thread in threads:

@@ -1,4 +1,7 @@
-"""Find the secrets that an error reveals to tools that print variables: ``%xmode Verbose``, rich, ``pytest -l``, trackers."""
+"""Find the secrets that an error reveals to tools that print variables.
+
+Such tools are ``%xmode Verbose``, rich, ``pytest -l`` and error trackers.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,7 @@ def visible_text(error: BaseException) -> str:
 
 
 def text_of(value: Any) -> str:
-    """Return a value as a tool that prints variables shows it, with the contents of requests' objects."""
+    """Return what a tool that prints variables shows for a value, including the contents of a request or response."""
     try:
         text = repr(value)
     except Exception:  # noqa: BLE001  the object may be incomplete
@@ -56,7 +59,7 @@ def text_of(value: Any) -> str:
 def interrupt_at_line(line_number: int, call: Callable[[], object], own: str) -> BaseException | None:
     """Interrupt a call before it executes its nth line, and return the error that it raises, if any.
 
-    Lines in the test's file ``own`` and in Python's locks are not counted.
+    Lines in ``own``, which is the test's file, and in Python's locks are not counted.
     """
     count = 0
 

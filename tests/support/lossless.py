@@ -10,7 +10,7 @@ import pandas as pd
 from boxnb.frames import schema
 
 WITHOUT_COLUMN = ("type", "sequence_id", "etag")
-"""Fields of nested objects that need no column, and ``type`` of the entry itself."""
+"""Fields of nested objects that need no column. On the entry itself, only ``type`` needs none."""
 
 
 def has_value(cell: Any, value: Any, column_kind: str) -> bool:
@@ -26,7 +26,7 @@ def has_value(cell: Any, value: Any, column_kind: str) -> bool:
 
 
 def check(entry: Any, row: dict[str, Any], columns: schema.Columns) -> None:
-    """Check that each value of an entry is in its column or in ``extra``, or is one that needs no column."""
+    """Check that each value of an entry is in its column or in ``extra``, unless it needs no column."""
     extra = json.loads(row["extra"]) if isinstance(row["extra"], str) else {}
     by_source = {column.source: column for column in columns}
     parents = {source[:length] for source in by_source for length in range(1, len(source))}

@@ -1,4 +1,4 @@
-"""A made-up Box on loopback that sends the responses of a test, for responses that the sandbox never sends."""
+"""A made-up Box server on loopback, for tests that need responses that the sandbox never sends."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Answer = Callable[[str, dict[str, str]], Any]
 
 @contextmanager
 def made_up(answer: Answer) -> Iterator[boxnb.Box]:
-    """Yield a Box whose server sends what ``answer`` returns. ``None`` becomes a 404."""
+    """Yield a Box that is signed in to a server that sends what ``answer`` returns. ``None`` becomes a 404."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

@@ -1,4 +1,4 @@
-"""Mail servers with TLS and a password for tests, each with a new certificate authority."""
+"""Mail servers for tests, with TLS and a password. Each server has a new certificate authority."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def issue_certificate(tmp_path: Path) -> tuple[ssl.SSLContext, Path]:
 def mailbox(
     tmp_path: Path, server_security: str = "starttls", profile: str | None = "acme", **changes: object
 ) -> Iterator[mail.Mailbox]:
-    """Yield a running server. The named profile sends its mail there; keywords change its mail settings."""
+    """Yield a running mail server that the profile uses. ``changes`` replace some of the profile's mail settings."""
     context, bundle = issue_certificate(tmp_path)
     with mail.Mailbox(server_security, context if server_security != "none" else None) as running:
         if profile is not None:
@@ -41,14 +41,14 @@ def mailbox(
 
 
 class Moody:
-    """A handler for aiosmtpd that, after the sign-in, behaves like a real server or like a faulty one."""
+    """A handler for aiosmtpd that, after the sign-in, behaves like a real or faulty server, depending on ``mood``."""
 
     def __init__(self, mood: str) -> None:
         self.mood = mood
         self.accepted: list[bytes] = []
         self.reached, self.go = threading.Event(), threading.Event()
 
-    async def handle_MAIL(  # noqa: N802  names of aiosmtpd
+    async def handle_MAIL(  # noqa: N802  aiosmtpd defines the names
         self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
     ) -> str:
         if self.mood == "refuses the sender":
@@ -84,7 +84,7 @@ class Moody:
 
 @contextmanager
 def moody(tmp_path: Path, mood: str, timeout: float = 30.0) -> Iterator[Moody]:
-    """Yield the handler of a running server with this behaviour. Profile acme sends its mail there."""
+    """Yield the handler of a running mail server with this mood, which the profile ``acme`` uses."""
     context, bundle = issue_certificate(tmp_path)
     handler = Moody(mood)
 

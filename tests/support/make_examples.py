@@ -1,9 +1,9 @@
-"""Write box-examples.json: entries of each dataset, from the examples in Box's OpenAPI description.
+"""Write box-examples.json: example entries for each dataset, from the examples in Box's OpenAPI description.
 
     python tests/support/make_examples.py PATH/box-openapi.json
 
 The description belongs to Box and has the Apache-2.0 licence (https://github.com/box/box-openapi). Only its example values
-are copied, without the made-up token of an embed link.
+are copied, except for the made-up token in an embed link.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def example(schemas: dict[str, Any], schema: dict[str, Any], parents: tuple[str,
 
 
 def main() -> None:
-    """Write the file. The command line names the description."""
+    """Write the examples from the OpenAPI description whose path is the first argument on the command line."""
     schemas = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))["components"]["schemas"]
     examples = {
         dataset: [example(schemas, schemas[name], (name,)) for name in names]

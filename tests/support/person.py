@@ -23,7 +23,7 @@ COUNTS = """() => window.jupyterapp.shell.currentWidget.content.widgets
 
 
 class Person:
-    """A user in front of one notebook. `clicks` counts mouse clicks."""
+    """A user who has one notebook open. `clicks` counts the user's mouse clicks."""
 
     def __init__(
         self, window: BrowserContext, lab: Lab, path: str = ONBOARDING, *, busy: bool = False
@@ -51,15 +51,15 @@ class Person:
         self._wait_until_loaded()
 
     def __getitem__(self, selector: str) -> Locator:
-        """Return a part of the visible notebook."""
+        """Return the elements of the visible notebook that match a selector."""
         return self.page.locator(f"{NOTEBOOK} {selector}")
 
     def command(self, name: str) -> None:
-        """Start a menu command and do not wait for its end, because Run All may stop at the sign-in."""
+        """Start a menu command without waiting for it to finish, because Run All may wait for the sign-in."""
         self.page.evaluate("name => { window.jupyterapp.commands.execute(name).catch(() => {}) }", name)
 
     def run_through(self, source: str) -> None:
-        """Press Shift+Enter, cell after cell, until the cell with `source` has run."""
+        """Press Shift+Enter in one cell after another, until the cell that contains `source` has run."""
         for _ in range(60):
             cell = self.page.evaluate(ACTIVE)
             self.page.keyboard.press("Shift+Enter")
@@ -84,7 +84,7 @@ class Person:
         element.click()
 
     def continue_at(self, source: str) -> None:
-        """Select the cell with `source`, so that Shift+Enter runs it next."""
+        """Select the cell that contains `source`, so that Shift+Enter runs it next."""
         self.page.bring_to_front()
         self.click(self[".jp-CodeCell"].filter(has_text=source).locator(".jp-InputPrompt"))
 
@@ -104,7 +104,7 @@ class Person:
         self.click(button)
 
     def address_after_grant(self, tab: Page, grant: Callable[[Page], None] | None = None) -> str:
-        """Grant access while no program listens at the redirect URI. Return the content of the address bar."""
+        """Grant access while no program is listening at the redirect URI. Return the content of the address bar."""
         addresses: list[str] = []
 
         def intercept_redirect(route: Route) -> None:

@@ -1,4 +1,4 @@
-"""A small server on loopback that behaves like Box, except that a test may replace any response."""
+"""A small server on loopback that behaves like Box, except that a test can replace any response."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Pretender:
         self._lock = threading.Lock()
 
     def add(self, name: Any, data: bytes, parent: str = "0", kind: str = "file", **other: Any) -> str:
-        """Add a file with this content and return its ID. ``other`` has fields with unusual values."""
+        """Add an item with this content and return its ID. ``other`` adds or replaces fields of the item."""
         number = str(100 + len(self.items))
         self.items[number] = {
             "type": kind,
@@ -107,7 +107,7 @@ class Pretender:
         return 404, {}, {"type": "error", "status": 404, "code": "not_found", "message": "Not Found"}
 
     def _conflict(self, parent: str, name: str) -> Answer | None:
-        """Return the response to a name that another item of the folder has; ``None`` if the name is free."""
+        """Return a 409 response if another item in the folder has this name, or ``None`` if the name is free."""
         for item in self.items.values():
             if item["parent"]["id"] == parent and self.same(item["name"]) == self.same(name):
                 error = {
@@ -125,11 +125,11 @@ class Pretender:
 
     def _bytes(self, number: str, headers: dict[str, str]) -> Answer:
         data = self.bytes.get(number, b"")
-        begin, _, end = headers.get("Range", f"bytes=0-{len(data)}").removeprefix("bytes=").partition("-")
-        if int(begin) >= len(data):
+        first, _, last = headers.get("Range", f"bytes=0-{len(data)}").removeprefix("bytes=").partition("-")
+        if int(first) >= len(data):
             return 416, {}, b""
-        content = data[int(begin) : int(end) + 1]
-        return 206, {"Content-Range": f"bytes {begin}-{int(begin) + len(content) - 1}/{len(data)}"}, content
+        content = data[int(first) : int(last) + 1]
+        return 206, {"Content-Range": f"bytes {first}-{int(first) + len(content) - 1}/{len(data)}"}, content
 
 
 def _form(headers: dict[str, str], body: bytes) -> tuple[dict[str, Any], bytes]:
@@ -140,7 +140,7 @@ def _form(headers: dict[str, str], body: bytes) -> tuple[dict[str, Any], bytes]:
 
 @contextmanager
 def pretending() -> Iterator[tuple[Pretender, boxnb.Box]]:
-    """Start the server, and yield it with a Box that is signed in to it."""
+    """Start a server. Yield the server, and a Box that is signed in to it."""
     pretender = Pretender()
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,7 +1,7 @@
 """The claims that the notebooks make about the practice company, each with a check.
 
-A claim is a sentence with a figure, a number word or an *emphasised name* about what the reader sees in the practice
-company. Each is listed here: in `QUOTES` with its check, or in `OTHER` if it is about something else.
+A claim is a sentence about what the reader sees in the practice company that contains a figure, a number word or an
+*emphasised name*. `QUOTES` lists each claim with its check. `OTHER` lists similar sentences about anything else.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ NAME = re.compile(r"(?<![*\w])\*[^*]+\*(?![*\w])")
 
 @dataclass
 class Snapshot:
-    """The DataFrames of the notebooks at one moment; the reports use `now` as the time."""
+    """The DataFrames that the notebooks use, at the time `now`, which the reports treat as the current time."""
 
     box: boxnb.Box
     now: pd.Timestamp
@@ -46,7 +46,7 @@ class Snapshot:
 
     @cached_property
     def sign_ins(self) -> pd.DataFrame:
-        """Return the sign-ins of the events."""
+        """Return the sign-ins among the events."""
         return reports.sign_ins(self.box, of=self.events)
 
     @cached_property
@@ -56,12 +56,12 @@ class Snapshot:
 
     @cached_property
     def downloads(self) -> pd.DataFrame:
-        """Return the downloads per user and day."""
+        """Return the number of downloads per user and day."""
         return reports.downloads(self.box, of=self.events)
 
     @cached_property
     def unusual(self) -> pd.DataFrame:
-        """Return the unusual days of users."""
+        """Return the users' unusual days."""
         return reports.unusual_days(self.box, of=self.events)
 
     @cached_property
@@ -115,25 +115,25 @@ class Snapshot:
         return reports.group_overlap(self.box, of=self.members)
 
     def staff(self) -> pd.DataFrame:
-        """Return the users merged with the list of HR."""
+        """Return the users merged with HR's list of people."""
         hr = pd.read_csv(ROOT / "2-explore/hr.csv")
         return self.users.merge(hr, on="login", how="outer", indicator=True)
 
 
 def used_share(snapshot: Snapshot) -> pd.Series:
-    """Return the used share of each quota, for the users who have a limit."""
+    """Return the share of the quota that is used, for each user whose storage is limited."""
     limited = snapshot.users[snapshot.users["space_amount"] < 900_000_000_000_000]
     return limited["space_used"] / limited["space_amount"]
 
 
 def strongest_hours(snapshot: Snapshot) -> list[int]:
-    """Return the hours of the heatmap's two strongest squares, or nothing if the third is close to them."""
+    """Return the hours of the two strongest squares in the heatmap, or no hours if the third is almost as strong."""
     squares = snapshot.sign_ins.groupby(["weekday", "hour"], observed=True).size().nlargest(3)
     return sorted(hour for _, hour in squares.index[:2]) if squares.iloc[1] > 3 * squares.iloc[2] else []
 
 
 def anonymous_downloads(snapshot: Snapshot) -> list[int]:
-    """Return how many times the busiest file was downloaded without a sign-in, per day and address."""
+    """Return how many times the busiest file was downloaded without a sign-in, per day and IP address."""
     rows = snapshot.busiest_file[snapshot.busiest_file["login"] == "(anonymous)"]
     return rows.groupby([rows["created_at"].dt.floor("D"), "ip_address"]).size().tolist()
 
@@ -145,7 +145,7 @@ def in_payroll(snapshot: Snapshot, item: str) -> bool:
 
 
 def weekends_are_quiet(snapshot: Snapshot) -> bool:
-    """Return whether Saturdays and Sundays of the year have fewer events than the other days, without the bursts."""
+    """Return whether, without the bursts, Saturdays and Sundays have clearly fewer events than the other days."""
     days = without_bursts(snapshot.year)["created_at"].dt.day_of_week.value_counts()
     return bool(days[[5, 6]].max() < 0.7 * days[[0, 1, 2, 3, 4]].min())
 
@@ -443,7 +443,7 @@ OTHER: dict[str, tuple[str, ...]] = {
         "the new one there", "a small one for practice",
     ),
 }  # fmt: skip
-"""Sentences about boxnb, Box, or files that the notebook writes itself: other tests run these cells."""
+"""Sentences about boxnb, Box, or files that the notebook itself writes. Other tests run the cells they describe."""
 
 
 def failed_quotes(snapshot: Snapshot) -> list[str]:
@@ -462,7 +462,7 @@ def failed_quotes(snapshot: Snapshot) -> list[str]:
 
 
 def claims(path: Path) -> Iterator[str]:
-    """Yield the sentences of a notebook that say what is seen in the practice company, if they have a figure or a name."""
+    """Yield the sentences of a notebook that say what the practice company shows and contain a figure or a name."""
     for cell in nbformat.read(path, as_version=4).cells:
         if cell.cell_type != "markdown":
             continue
@@ -477,5 +477,5 @@ def claims(path: Path) -> Iterator[str]:
 
 
 def notebooks() -> list[Path]:
-    """Return all notebooks except the lessons, which do not quote the company's users and files."""
+    """Return all notebooks except the lessons, which make no claims about the company's users and files."""
     return [path for path in sorted(ROOT.rglob("[0-9]*.ipynb")) if path.parent.name != "3-teach"]

@@ -14,7 +14,7 @@ PROCESSES = 8
 
 
 def racer() -> None:
-    """Make one call per thread for each line on standard input, and print the errors."""
+    """For each line on standard input, make one call per thread and print the errors."""
     import boxnb
 
     boxes = [boxnb.connect("acme") for _ in range(THREADS)]

@@ -1,4 +1,4 @@
-"""A front end without a browser. It responds to the sign-in panel with real widget messages, as a user would."""
+"""A front end without a browser. It sends the same widget messages to the sign-in panel as a user's clicks would."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Watching(NotebookClient):
     async def _async_poll_output_msg(self, parent_msg_id: str, cell: NotebookNode, cell_index: int) -> None:
         """Process the output of a cell, and watch every message.
 
-        The panel also sends messages from a thread. Their parent is the last message that the kernel handled. If that is
-        one of ours instead of the cell, nbclient would drop them.
+        The panel also sends messages from a thread. Their parent is the last message that the kernel handled. If that
+        was one of our messages and not the cell's, nbclient would drop them.
         """
         while True:
             message = await ensure_async(self.kc.iopub_channel.get_msg(timeout=None))
@@ -50,7 +50,7 @@ class Robot(Watching):
         How the response arrives: through the loopback ``receiver``, as a pasted address (``paste``), as a bare ``code``,
         or after a denial (``deny first``). ``cancel`` presses Cancel, and ``nobody`` does nothing.
     learns
-        Whether to solve the labs of a lesson after its last cell has run.
+        Whether to solve a lesson's labs after the last cell has run.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Robot(Watching):
         except Exception as error:
             for task in self.tasks:  # if the robot itself failed, its error is the cause
                 if task.done() and not task.cancelled() and task.exception() is not None:
-                    error.add_note(f"The robot failed before: {task.exception()!r}")
+                    error.add_note(f"The robot failed first: {task.exception()!r}")
             raise
         if cell_index == len(self.nb.cells) - 1:
             for comm in self.labs if self.learns else ():
@@ -108,7 +108,7 @@ class Robot(Watching):
         self.kc.shell_channel.send(self.kc.session.msg("comm_msg", body))
 
     def _react(self, comm: str, view: dict[str, Any]) -> None:
-        """Follow a new link of the panel, or confirm the account."""
+        """Follow a new link in the panel, or confirm the account."""
         self.views.append(view)
         if view["step"] == "open" and view["authorize_url"] not in ("", *self.followed_links):
             self.followed_links.append(view["authorize_url"])
@@ -117,7 +117,7 @@ class Robot(Watching):
             self._send(comm, type="confirm", yes=True)
 
     async def _authorize(self, comm: str, url: str) -> None:
-        """Sign in to the sandbox, and pass its response on in the chosen way."""
+        """Sign in to the sandbox, and pass its response to the panel in the chosen way."""
         if self.way == "cancel":
             self._send(comm, type="cancel")
             return

@@ -25,7 +25,7 @@ def serving(
     options: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[tuple[str, str]]:
-    """Run ``python -m module`` for a folder. Yield its origin and token once it accepts the token."""
+    """Run ``python -m module`` on a folder. Yield the server's origin and token once the server accepts the token."""
     token = secrets.token_hex(16)
     command = [sys.executable, "-m", module, "--no-browser", "--allow-root", "--ip=127.0.0.1"]
     command += ["--ServerApp.port_retries=0", f"--IdentityProvider.token={token}"]

@@ -1,4 +1,4 @@
-"""Sign in a user of the practice company and save the profile, as many tests need it."""
+"""Sign in a user of the practice company and save the profile. Many tests start with this."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from boxnb.secret import Secret
 
 
 def practice_client(sandbox: Sandbox) -> oauth.Client:
-    """Return the app that every sandbox already has."""
+    """Return the app that is registered in every sandbox."""
     app = sandbox.practice_client()
     return oauth.Client(
         app["client_id"],

@@ -1,1 +1,1 @@
-"""The exercises of the labs, by subject. Only ``boxnb.labs.catalogue`` imports them."""
+"""The labs' exercises, grouped by subject. Only ``boxnb.labs.catalogue`` imports them."""

@@ -12,7 +12,7 @@ from boxnb.oauth import Client
 from boxnb.secret import Secret
 
 SEARCHES = 7
-"""One more than Box allows a user per second."""
+"""One search more than Box allows a user per second."""
 
 
 def _call_without_scope(practice: Practice) -> None:
@@ -25,7 +25,7 @@ def _call_without_scope(practice: Practice) -> None:
     practice.sandbox.change_app(app["client_id"], scopes=["root_readonly", "manage_managed_users"])
     practice.attempt("The old token, after the scope was added", lambda: practice.me(token, path="/users"))
     new_token = practice.sign_in(client=narrow)
-    practice.attempt("Repair: a token issued after that", lambda: practice.me(new_token, path="/users"))
+    practice.attempt("Repair: a token issued afterwards", lambda: practice.me(new_token, path="/users"))
 
 
 def _missing_scope_evidence(record: Record) -> str:
@@ -38,7 +38,7 @@ def _missing_scope_evidence(record: Record) -> str:
         if call["status"] == 403 and same_token and same_user and same_user[0]["token"] != call["token"]:
             return (
                 f"one token was accepted at {same_token[0]['path']} (200) and refused at {call['path']} (403); "
-                "a later token of the same user was accepted there."
+                "a later token for the same user was accepted there."
             )
     return ""
 
@@ -47,7 +47,7 @@ def _use_disabled_app(practice: Practice) -> None:
     practice.sandbox.change_app(practice.client.client_id, enabled=False)
     practice.attempt("Before an admin enabled the app", practice.sign_in)
     practice.sandbox.change_app(practice.client.client_id, enabled=True)
-    practice.attempt("Repair: after that", practice.sign_in)
+    practice.attempt("Repair: after an admin enabled it", practice.sign_in)
 
 
 def _disabled_app_evidence(record: Record) -> str:
@@ -58,7 +58,7 @@ def _disabled_app_evidence(record: Record) -> str:
                 evidence.redirect_uri(other),
             )
             if call["status"] == 400 and same_link and other in evidence.after(record, call):
-                return "the same link got an error page (400), and a consent page once the app was enabled."
+                return "the same link led to an error page (400), and to a consent page once the app was enabled."
     return ""
 
 
@@ -110,14 +110,14 @@ API_LABS = (
     Exercise(
         name="scope-missing",
         title="A scope that is missing",
-        story="The app was registered to read files. You are an admin, and ask it for the list of users.",
+        story="The app was registered to read files. You are an admin, and you use it to list the users.",
         question="How does the API respond?",
         predictions=(
             Choice(
                 "The list: I am an admin",
                 "A token can do only what both the person AND the app are allowed to do.",
             ),
-            Choice("403, insufficient_scope", "The person may; the app may not."),
+            Choice("403, insufficient_scope", "The person is allowed to list the users; the app is not."),
             Choice("401", "The token is fine: /users/me works."),
         ),
         right_prediction=1,
@@ -127,10 +127,10 @@ API_LABS = (
         explanations=(
             Choice("Changes take a day", "Waiting does not help here."),
             Choice(
-                "A token keeps the scopes it was made with",
+                "A token keeps the scopes it was issued with",
                 "Sign in again: the new token has the new scope. A refresh keeps the old ones.",
             ),
-            Choice("The admin must restart Box", "Nobody can."),
+            Choice("The admin must restart Box", "Nobody can restart Box."),
         ),
         right_explanation=1,
         rule="RFC 6749 3.3; RFC 6750 3.1",
@@ -143,9 +143,9 @@ API_LABS = (
         predictions=(
             Choice(
                 "At the link: an error page, before anyone signs in",
-                "The server knows the app by its client ID, which is in the link.",
+                "The server recognises the app by its client ID, which is in the link.",
             ),
-            Choice("At the exchange of the code", "There is no code yet."),
+            Choice("At the code exchange", "There is no code yet."),
             Choice("At the first call to the API", "It does not get that far."),
         ),
         right_prediction=0,
@@ -153,14 +153,14 @@ API_LABS = (
         evidence=_disabled_app_evidence,
         why="Who can repair this, and how?",
         explanations=(
-            Choice("I can, with a new client secret", "The secret was never asked for."),
+            Choice("I can, with a new client secret", "The server never asked for the secret."),
             Choice(
-                "I can, with another redirect URI",
-                "The address is right: with the app enabled, the same link works.",
+                "I can, with a different redirect URI",
+                "The redirect URI is right: once the app is enabled, the same link works.",
             ),
             Choice(
                 "A company admin can, in the Admin Console, with the client ID",
-                "Integrations, Platform Apps Manager. Send the client ID, never the secret.",
+                "It is under Integrations, Platform Apps Manager. Send the admin the client ID, never the secret.",
             ),
         ),
         right_explanation=2,
@@ -169,12 +169,12 @@ API_LABS = (
     Exercise(
         name="rate-limit",
         title="Too many calls",
-        story="A loop searches for seven words within one second. Box allows a user six searches a second.",
+        story="A loop searches for seven words within one second. Box allows each user six searches a second.",
         question="What is the seventh response?",
         predictions=(
-            Choice("The usual result, only later", "Box does not queue: it refuses."),
-            Choice("429, with Retry-After", "And the header says how long to wait."),
-            Choice("503", "503 is for a server in trouble; here you are too fast."),
+            Choice("The usual result, but later", "Box does not queue calls: it refuses them."),
+            Choice("429, with Retry-After", "The header says how long to wait."),
+            Choice("503", "503 means that the server is in trouble; here you are too fast."),
         ),
         right_prediction=1,
         act=_exceed_rate_limit,
@@ -194,14 +194,14 @@ API_LABS = (
     Exercise(
         name="proxy-html",
         title="200 OK, but it is not Box",
-        story="Between you and Box is the company's web gateway. Its own sign-in has expired, so it responds instead.",
+        story="Between you and Box is the company's web gateway. Your sign-in to the gateway has expired, so it responds in Box's place.",
         question="What does the program see?",
         predictions=(
             Choice("A connection error", "The connection is fine: it ends at the gateway."),
             Choice("401", "Box was never asked."),
             Choice(
                 "200 with an HTML page where a token should be",
-                "A status alone proves nothing: look at the body.",
+                "The status alone proves nothing: look at the body.",
             ),
         ),
         right_prediction=2,
@@ -209,12 +209,12 @@ API_LABS = (
         evidence=_proxy_page_evidence,
         why="Is the sign-in lost?",
         explanations=(
-            Choice("Yes: the refresh token was used", "It never reached Box."),
+            Choice("Yes: the refresh token was used", "The refresh token never reached Box."),
             Choice(
                 "No: the request never reached Box; sign in to the gateway and repeat",
-                "boxnb reports that a page came instead of a token, and leaves the saved pair alone.",
+                "boxnb reports that it received a page instead of a token, and leaves the saved pair alone.",
             ),
-            Choice("Yes: a page in place of a token revokes it", "Only Box revokes."),
+            Choice("Yes: a page in place of a token revokes the sign-in", "Only Box can revoke it."),
         ),
         right_explanation=1,
         rule="RFC 6749 5.1: a response is JSON",

@@ -46,7 +46,7 @@ def _reused_code_evidence(record: Record) -> str:
     for calls in evidence.repeated_token_requests(record, "authorization_code", "code"):
         first, second = calls[0], calls[1]
         if evidence.succeeded(first) and second["status"] == 400 and second["time"] - first["time"] <= 30:
-            return "the same code got 200, then 400."
+            return "the first exchange of a code got 200, and the second exchange of it got 400."
     return ""
 
 
@@ -62,7 +62,7 @@ def _wrong_redirect_uri_evidence(record: Record) -> str:
             requested, registered = evidence.redirect_uri(call), evidence.redirect_uri(other)
             same_host = evidence.host(requested) == evidence.host(registered)
             if call["status"] == 400 and requested and requested != registered and same_host:
-                return f"the link with {requested} got an error page (400) and no redirect; {registered} was accepted."
+                return f"the link with {requested} led to an error page (400), not to a redirect; {registered} was accepted."
     return ""
 
 
@@ -120,7 +120,7 @@ def _foreign_redirect_uri_evidence(record: Record) -> str:
             requested, registered = evidence.redirect_uri(call), evidence.redirect_uri(other)
             foreign_host = evidence.host(requested) != evidence.host(registered)
             if call["status"] == 400 and requested and foreign_host:
-                return f"no code was sent to {evidence.host(requested)}: the link got an error page (400)."
+                return f"no code was sent to {evidence.host(requested)}: the link led to an error page (400)."
     return ""
 
 
@@ -144,7 +144,7 @@ CODE_LABS = (
     Exercise(
         name="code-too-late",
         title="A code, 31 seconds later",
-        story="You pressed Grant, the phone rang, and the address with the code was pasted half a minute later.",
+        story="You pressed Grant, the phone rang, and you pasted the address with the code half a minute later.",
         question="How does the token endpoint respond?",
         predictions=(
             Choice(
@@ -161,12 +161,10 @@ CODE_LABS = (
         explanations=(
             Choice("To save the server memory", "Memory is not the point: think of where a code travels."),
             Choice(
-                "It travels through the browser's address bar, where others may see it",
-                "History, logs and anyone behind you can see an address. Exchange the code immediately. If it is too late, ask for a new one: that costs one press of Grant.",
+                "It travels through the browser's address bar, where others can see it",
+                "An address is saved in history and logs, and anyone behind you can read it. Exchange the code immediately. If it is too late, request a new one: that takes one click on Grant.",
             ),
-            Choice(
-                "Because access tokens live an hour", "The two lifetimes have nothing to do with each other."
-            ),
+            Choice("Because access tokens live for an hour", "The two lifetimes are unrelated."),
         ),
         right_explanation=1,
         rule="RFC 6749 4.1.2; Box guide: Token expiration",
@@ -174,20 +172,20 @@ CODE_LABS = (
     Exercise(
         name="code-used-twice",
         title="The same code, twice",
-        story="The cell that exchanges the code was run, and then run again, within the 30 seconds.",
+        story="You ran the cell that exchanges the code, and ran it again within the 30 seconds.",
         question="What is the second response?",
         predictions=(
-            Choice("The same token again", "A code works once, even before it expires."),
-            Choice("A second, different token", "Then whoever saw the address could have one as well."),
+            Choice("The same token again", "A code works only once, even before it expires."),
+            Choice("A second, different token", "Then anyone who saw the address could get one as well."),
             Choice("400 invalid_grant", "A code works once."),
         ),
         right_prediction=2,
         act=_exchange_twice,
         evidence=_reused_code_evidence,
-        why="Why may a code be used only once?",
+        why="Why can a code be used only once?",
         explanations=(
             Choice(
-                "A second use means that someone else may have it",
+                "A second use means that someone else may have the code",
                 "A server may even revoke the tokens from the first use (RFC 6749 4.1.2). Do not run the exchange twice: get a new code.",
             ),
             Choice(
@@ -195,7 +193,7 @@ CODE_LABS = (
             ),
             Choice(
                 "The client secret changes after the first use",
-                "The client secret stays until you reset it in the console.",
+                "The client secret stays the same until you reset it in the console.",
             ),
         ),
         right_explanation=0,
@@ -208,29 +206,29 @@ CODE_LABS = (
         question="What does the browser show?",
         predictions=(
             Choice(
-                "The sign-in page; the mistake shows after Grant",
-                "The server looks at the address before it asks anyone.",
+                "The sign-in page; the mistake shows up after Grant",
+                "The server checks the redirect URI before it asks anyone to sign in.",
             ),
             Choice(
-                "An error page at the authorization server; the browser is not sent back",
-                "There is no address the server could trust to send the error to.",
+                "An error page from the authorization server; the browser is not sent back",
+                "There is no address to which the server could safely send the error.",
             ),
             Choice(
-                "It is sent to /other with error=invalid_request",
+                "The page at /other: the browser is sent there with error=invalid_request",
                 "Then anyone could make the server send browsers anywhere.",
             ),
         ),
         right_prediction=1,
         act=_use_wrong_redirect_uri,
         evidence=_wrong_redirect_uri_evidence,
-        why="Why is the error not sent to the redirect URI, as others are?",
+        why="Why is the error not sent to the redirect URI, as other errors are?",
         explanations=(
             Choice(
-                "The address in question is the very thing that cannot be trusted",
-                "So a person sees a page. Repair: register the URI in the console, letter by letter; on loopback, only the port may differ.",
+                "That address is the very thing that cannot be trusted",
+                "So the server shows a page to the person. Repair: register the URI in the console, letter by letter; on loopback, only the port can differ.",
             ),
             Choice("Error pages are friendlier", "They are, but a program cannot read them."),
-            Choice("127.0.0.1 cannot receive errors", "It can: a denial arrives there."),
+            Choice("127.0.0.1 cannot receive errors", "It can: a denial is sent there."),
         ),
         right_explanation=0,
         rule="RFC 6749 4.1.2.1 and 3.1.2.4; RFC 8252 7.3",
@@ -245,10 +243,10 @@ CODE_LABS = (
                 "Nothing: the browser stays at the server",
                 "The browser comes back, and the notebook finds out.",
             ),
-            Choice("A code that gives a token without permissions", "There is no code at all."),
+            Choice("A code for a token without permissions", "There is no code at all."),
             Choice(
                 "A redirect with error=access_denied and the state",
-                "A refusal is an answer too, and it is sent back as one.",
+                "A refusal is an answer too, and the server sends it back like any other answer.",
             ),
         ),
         right_prediction=2,
@@ -272,12 +270,12 @@ CODE_LABS = (
     Exercise(
         name="forged-state",
         title="A redirect you did not ask for",
-        story="An attacker grants access to an account of their own and makes your browser open the resulting redirect. The notebook takes the code out of it.",
-        question="Without a check of state, whose files does the notebook read and write from now on?",
+        story="An attacker grants access to an account of their own and makes your browser open the resulting redirect. The notebook reads the code from it.",
+        question="If the notebook does not check the state, whose files does it read and write from now on?",
         predictions=(
             Choice(
                 "Mine: I am signed in to Box in this browser",
-                "A code stands for the person who pressed Grant, not for the one who carries it.",
+                "A code stands for the person who pressed Grant, not for the person whose browser carries it.",
             ),
             Choice(
                 "The attacker's",
@@ -288,16 +286,18 @@ CODE_LABS = (
         right_prediction=1,
         act=_follow_forged_redirect,
         evidence=_forged_redirect_evidence,
-        why="Why does checking state prevent this?",
+        why="Why does checking the state prevent this?",
         explanations=(
-            Choice("State is encrypted with the client secret", "It is not: it is a random value."),
             Choice(
-                "The server refuses a wrong state",
-                "The server only returns it; the notebook has to check it.",
+                "The state is encrypted with the client secret", "It is not encrypted: it is a random value."
             ),
             Choice(
-                "Only the redirect of my own request brings back the random value that I made up for it",
-                "An attacker cannot guess it. Compare before the exchange, in constant time, and drop what does not match: parse_redirect does this.",
+                "The server refuses a wrong state",
+                "The server only returns the state; the notebook has to check it.",
+            ),
+            Choice(
+                "Only the redirect for my own request brings back the random value that I generated for it",
+                "An attacker cannot guess it. Compare the state before the exchange, in constant time, and drop a redirect that does not match: parse_redirect does this.",
             ),
         ),
         right_explanation=2,
@@ -317,7 +317,7 @@ CODE_LABS = (
                 "400 invalid_client, and the code still works for you",
                 "The app is checked first; a refused app does not use up the code.",
             ),
-            Choice("400, and your code is spent", "Then a stranger could spoil any sign-in."),
+            Choice("400, and your code is used up", "Then a stranger could spoil any sign-in."),
         ),
         right_prediction=1,
         act=_steal_code,
@@ -325,13 +325,13 @@ CODE_LABS = (
         why="What protects an app that cannot keep a secret, such as one on a phone?",
         explanations=(
             Choice(
-                "PKCE: a secret made up for this one request",
+                "PKCE: a secret generated for this one request",
                 "RFC 7636; boxnb.oauth has new_verifier and challenge for servers that ask for it.",
             ),
-            Choice("A longer code", "A code is already too long to guess; here it was read."),
+            Choice("A longer code", "A code is already too long to guess; here someone read it."),
             Choice(
                 "The state",
-                "The state protects against codes you did not ask for, not against yours being read.",
+                "The state protects you from codes you did not ask for, not from someone who reads yours.",
             ),
         ),
         right_explanation=0,
@@ -342,7 +342,7 @@ CODE_LABS = (
         name="open-redirect",
         title="A link that sends the code elsewhere",
         story="An email contains a genuine link to Box with your app's client ID, but its redirect URI leads to the attacker's own server.",
-        question="You open it, while signed in. What happens?",
+        question="You open the link while you are signed in to Box. What happens?",
         predictions=(
             Choice(
                 "The code goes to the attacker's server",
@@ -352,17 +352,17 @@ CODE_LABS = (
                 "The page asks whether the address is right", "Nobody could answer that; the server decides."
             ),
             Choice(
-                "An error page, before any question",
+                "You see an error page, before Box asks anything",
                 "The address is compared, character by character, with the registered ones.",
             ),
         ),
         right_prediction=2,
         act=_redirect_elsewhere,
         evidence=_foreign_redirect_uri_evidence,
-        why="What must you do so that this stays true?",
+        why="What must you do to keep this true?",
         explanations=(
             Choice(
-                "Register few redirect URIs, each in full, and none that forwards on request",
+                "Register few redirect URIs, each in full, and none that forwards to other addresses",
                 "A registered page that forwards anywhere (an open redirect) would pass the code on.",
             ),
             Choice("Use a long client ID", "The client ID is public: it is in every link."),

@@ -1,4 +1,4 @@
-"""Readers of the sandbox's record: they find the calls that an exercise accepts as evidence."""
+"""Functions that search the sandbox's record for the calls that an exercise accepts as evidence."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ Call = dict[str, Any]
 
 
 def form_field(call: Call, name: str) -> str:
-    """Return a field of the request's form; secrets are fingerprints."""
+    """Return a field of the request's form; a secret is shown as its fingerprint."""
     return str((call.get("form") or {}).get(name) or "")
 
 
 def is_token_request(call: Call, grant: str = "") -> bool:
-    """Return whether the call went to the token endpoint, with this grant type or any."""
+    """Return whether the call is a token request, and has this grant type if one is given."""
     return bool(call["path"] == "/oauth2/token" and grant in ("", form_field(call, "grant_type")))
 
 
 def code_exchanges(record: Record) -> list[Call]:
-    """Return the attempts to exchange a code."""
+    """Return all attempts to exchange a code."""
     return [call for call in record if is_token_request(call, "authorization_code")]
 
 
@@ -42,7 +42,7 @@ def opened_links(record: Record) -> list[Call]:
 
 
 def decisions(record: Record, decision: str = "grant") -> list[Call]:
-    """Return the requests that pressed Grant (or Deny) and were redirected to the app."""
+    """Return the requests that submitted Grant (or Deny) and were answered with a redirect to the app."""
     return [
         call
         for call in record

@@ -15,12 +15,12 @@ NAMES = ("notebook A", "notebook B")
 
 
 def race(home: str, how: str) -> list[str]:
-    """Run two programs on one folder of profiles, and return the outcome of each as a sentence.
+    """Run two programs that share one folder of profiles, and return the outcome of each as a sentence.
 
     Parameters
     ----------
     how : str
-        ``"plain"``: each program refreshes the pair that it read at its start. Any other value: each program
+        ``"plain"``: each program refreshes the pair that it read at startup. Any other value: each program
         uses ``RotatingAuth``.
     """
     environment = os.environ | {"BOXNB_HOME": home, "PYTHONIOENCODING": "utf-8:backslashreplace"}
@@ -38,7 +38,7 @@ def race(home: str, how: str) -> list[str]:
     ]
     for program in programs:
         if program.stdout is not None:
-            program.stdout.readline()  # wait until both have read the file
+            program.stdout.readline()  # wait until the program has read the pair
     return [
         f"{name}, {how}: {program.communicate('go', timeout=60)[0].strip()}"
         for name, program in zip(NAMES, programs, strict=True)
@@ -64,7 +64,7 @@ def main(name: str, how: str) -> None:
     http.headers["User-Agent"] = name
     profile = store.load("sandbox")
     if profile is None or profile.token is None:
-        sys.exit("No sign-in is saved in this folder. Run the lab from its start.")
+        sys.exit("No sign-in is saved in this folder. Run the lab again.")
     url = f"{profile.client.server.api_url}/users/me"
     auth = RotatingAuth("sandbox")
     report("ready")

@@ -13,7 +13,7 @@ from boxnb.secret import Secret
 
 
 def session_of(name: str) -> requests.Session:
-    """Return a session with its own user agent, so that the record can tell two programs apart."""
+    """Return an HTTP session with this name as its user agent, so that the record can tell two programs apart."""
     http = requests.Session()
     http.headers["User-Agent"] = name
     return http
@@ -81,22 +81,27 @@ THEFT_LABS = (
     Exercise(
         name="stolen-refresh-token",
         title="A stolen refresh token",
-        story="A copy of the profile's file left the computer with the client secret in it. The thief refreshes before you do.",
+        story="Someone copied the profile's file, which contains the client secret, from the computer. The thief refreshes before you do.",
         question="What do you notice?",
         predictions=(
-            Choice("Nothing: both go on refreshing", "Without rotation, that would happen."),
-            Choice("My next refresh is refused", "There is one chain; the thief took the next link of it."),
+            Choice("Nothing: both keep refreshing", "Without rotation, that would happen."),
+            Choice(
+                "My next refresh is refused",
+                "There is only one chain of refresh tokens, and the thief took its next link.",
+            ),
             Choice("Box sends an email immediately", "Do not count on it."),
         ),
         right_prediction=1,
         act=_steal_refresh_token,
         evidence=_stolen_refresh_token_evidence,
-        why="What should you do when a refresh is refused for no reason that you know?",
+        why="What should you do when a refresh is refused and you do not know why?",
         explanations=(
-            Choice("Try again later", "A dead refresh token stays dead, and someone may be reading."),
+            Choice(
+                "Try again later", "A dead refresh token stays dead, and someone may be reading your files."
+            ),
             Choice(
                 "Treat it as theft: have the app's access removed, reset the client secret, sign in again",
-                "A new sign-in alone does not end the thief's pair: remove the app in the Box account settings, or let the admin do it.",
+                "A new sign-in alone does not end the thief's pair: remove the app in the Box account settings, or have the admin do it.",
             ),
             Choice("Refresh more often", "Being faster than a thief is not a plan."),
         ),
@@ -107,7 +112,7 @@ THEFT_LABS = (
     Exercise(
         name="token-in-a-log",
         title="A token in a log",
-        story="A program wrote its request headers to a log for debugging. Other people may read logs.",
+        story="A program wrote its request headers to a log for debugging. Other people can read the log.",
         question="What can they do with the line?",
         predictions=(
             Choice("Nothing without the client secret", "An access token works without any other secret."),
@@ -115,19 +120,19 @@ THEFT_LABS = (
                 "Everything the token can do, until it expires",
                 "A bearer token is like cash: whoever holds it can use it.",
             ),
-            Choice("Only sign in", "They do not need to sign in: the token is enough."),
+            Choice("Sign in, but nothing else", "They do not need to sign in: the token is enough."),
         ),
         right_prediction=1,
         act=_leak_token_in_log,
         evidence=_logged_token_evidence,
         why="What helps once it has happened?",
         explanations=(
-            Choice("Delete the line", "Copies of logs are everywhere."),
+            Choice("Delete the line", "There are copies of logs everywhere."),
             Choice(
                 "Revoke the pair, then sign in again",
-                "Revoking ends the access token and the refresh token immediately. To prevent such a leak, never print a token; Secret prints a fingerprint instead.",
+                "Revoking ends the access token and the refresh token immediately. To prevent such a leak, never print a token; a Secret prints its fingerprint instead.",
             ),
-            Choice("Change the state", "The state is long gone; it played its part at the sign-in."),
+            Choice("Change the state", "The state mattered only during the sign-in."),
         ),
         right_explanation=1,
         rule="RFC 6750 5.2; RFC 7009 2",

@@ -1,4 +1,4 @@
-"""Labs about the second half of the flow: tokens that expire, rotate, race and get lost."""
+"""Labs about the second half of the flow: expired tokens, rotation, races and lost responses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from boxnb.labs.exercises import evidence, race
 from boxnb.labs.practice import DAY, Practice
 
 THIEF = "thief"
-"""The user agent of a thief's program."""
+"""The user agent that the thief's program sends."""
 
 
 def _use_expired_token(practice: Practice) -> None:
@@ -36,7 +36,7 @@ def _expired_token_evidence(record: Record) -> str:
         ]
         if call["status"] == 401 and earlier_successes:
             minutes = (call["time"] - earlier_successes[0]["time"]) / 60
-            return f"one access token got 200, and {minutes:.0f} minutes later 401."
+            return f"one access token was accepted (200), and refused {minutes:.0f} minutes later (401)."
     return ""
 
 
@@ -104,7 +104,7 @@ def _race_evidence(record: Record) -> str:
 def _lose_refresh_response(practice: Practice) -> None:
     token = practice.sign_in()
     practice.sandbox.faults.add("", "lost_token")
-    practice.attempt("Refresh, and the power goes", lambda: oauth.refresh(practice.client, token))
+    practice.attempt("Refresh, and the power fails", lambda: oauth.refresh(practice.client, token))
     new_pair = practice.attempt(
         "Repair: the same refresh again", lambda: oauth.refresh(practice.client, token)
     )
@@ -145,7 +145,7 @@ def _long_absence_evidence(record: Record) -> str:
         ]
         days = (call["time"] - issued[-1]["time"]) / DAY if issued else 0
         if call["status"] == 400 and not call["fault"] and days > 60:
-            return f"a refresh token that was unused for {days:.0f} days was refused (400)."
+            return f"a refresh token that had not been used for {days:.0f} days was refused (400)."
     return ""
 
 
@@ -157,13 +157,15 @@ TOKEN_LABS = (
         question="How does the API respond?",
         predictions=(
             Choice("200: the person is still signed in", "The API looks at the token alone."),
-            Choice("403 Forbidden", "403 is for what you are not allowed to do; this is about who you are."),
-            Choice("401, and WWW-Authenticate says invalid_token", "An access token lives 60 minutes."),
+            Choice(
+                "403 Forbidden", "403 is about what you are not allowed to do; this is about who you are."
+            ),
+            Choice("401, and WWW-Authenticate says invalid_token", "An access token lives for 60 minutes."),
         ),
         right_prediction=2,
         act=_use_expired_token,
         evidence=_expired_token_evidence,
-        why="Why not make access tokens that live for a year?",
+        why="Why not issue access tokens that live for a year?",
         explanations=(
             Choice(
                 "They travel with every request, so a lost one must become useless soon",
@@ -197,14 +199,14 @@ TOKEN_LABS = (
         why="Why does the refresh token change with each use?",
         explanations=(
             Choice(
-                "So that a copy betrays itself: of two holders, one is refused",
-                "And thanks to the grace until the first use, a lost response costs nothing. Save the new pair before you use it.",
+                "So that a copy gives itself away: of two holders, one is refused",
+                "The grace period until the first use means that a lost response costs nothing. Save the new pair before you use it.",
             ),
             Choice("Because it contains the time of day", "It is random text."),
             Choice("To make the client sign in every hour", "It spares the person exactly that."),
         ),
         right_explanation=0,
-        rule="RFC 6749 6 and 10.4; Box's staff on the grace",
+        rule="RFC 6749 6 and 10.4; Box's staff on the grace period",
     ),
     Exercise(
         name="two-notebooks-racing",
@@ -212,10 +214,10 @@ TOKEN_LABS = (
         story="Two notebooks read the same saved pair. Both find that the access token has expired, and both refresh.",
         question="Without a lock between them, what happens?",
         predictions=(
-            Choice("Both get a pair of their own", "There is one chain of refresh tokens, not two."),
+            Choice("Each gets its own pair", "There is one chain of refresh tokens, not two."),
             Choice(
                 "The first gets a pair and uses it; the second is refused",
-                "The first use of the new access token invalidates the pair that the second one holds.",
+                "The first use of the new access token invalidates the pair that the second notebook holds.",
             ),
             Choice("Both are refused", "The first sends a valid token."),
         ),
@@ -226,12 +228,12 @@ TOKEN_LABS = (
         explanations=(
             Choice(
                 "Each signs in once an hour",
-                "That takes a person each time, and does not end the other's token.",
+                "That takes a person each time, and does not end the other program's token.",
             ),
-            Choice("They refresh at different minutes", "Until one day they do not."),
+            Choice("They refresh at different times", "Until one day they do not."),
             Choice(
-                "Under a lock: read again, refresh only if nobody has, save, then use",
-                "RotatingAuth does it with a lock on the profile's file: in the second half of the run there was one refresh for both.",
+                "Under a lock: read the pair again, refresh it only if nobody else has, save it, then use it",
+                "RotatingAuth does this with a lock on the profile's file: in the second half of the run, one refresh served both.",
             ),
         ),
         right_explanation=2,
@@ -240,20 +242,20 @@ TOKEN_LABS = (
     Exercise(
         name="power-cut",
         title="The power goes in the middle of a refresh",
-        story="The server has issued a new pair. Its response never arrives: the power went, or the network did.",
-        question="The old refresh token is all you have. What does it get you?",
+        story="The server has issued a new pair. Its response never arrives: the power failed, or the network did.",
+        question="The old refresh token is all you have. What do you get for it?",
         predictions=(
             Choice(
                 "invalid_grant: it was used",
-                "It would be, on a server without the grace. Box keeps it until the new access token is used, and nobody used it.",
+                "On a server without a grace period, yes. Box accepts it until the new access token is used, and nobody has used that.",
             ),
             Choice(
                 "A third pair, different from the lost one",
-                "The lost one is still unused, so it is returned again.",
+                "The lost pair is still unused, so Box returns it again.",
             ),
             Choice(
                 "The pair whose response was lost",
-                "Nobody used the new access token, so the old refresh token gives the same pair again.",
+                "Nobody has used the new access token, so the old refresh token gets the same pair again.",
             ),
         ),
         right_prediction=2,
@@ -267,7 +269,7 @@ TOKEN_LABS = (
             ),
             Choice(
                 "Save the new pair before its first use, and repeat a refresh whose response was lost",
-                "If the power goes before the save, ask again. If it goes afterwards, read the file. boxnb also notes each refresh before it sends it.",
+                "If the power fails before the save, refresh again. If it fails afterwards, read the file. boxnb also makes a note of each refresh before sending it.",
             ),
             Choice(
                 "Keep every refresh token it ever had",
@@ -275,7 +277,7 @@ TOKEN_LABS = (
             ),
         ),
         right_explanation=1,
-        rule="Box's staff on the grace; RFC 6749 6",
+        rule="Box's staff on the grace period; RFC 6749 6",
     ),
     Exercise(
         name="away-61-days",
@@ -283,9 +285,12 @@ TOKEN_LABS = (
         story="A sign-in was saved in spring. Nobody opened the notebook for 61 days.",
         question="What does the first refresh get?",
         predictions=(
-            Choice("A new pair: refresh tokens do not age", "In Box, an unused one lives 60 days."),
             Choice(
-                "400 invalid_grant: sign in again", "Sixty days without a use, and the refresh token is dead."
+                "A new pair: refresh tokens do not age", "In Box, an unused refresh token lives for 60 days."
+            ),
+            Choice(
+                "400 invalid_grant: sign in again",
+                "After sixty days without a use, the refresh token is dead.",
             ),
             Choice("A pair with fewer scopes", "Scopes do not fade."),
         ),
@@ -295,8 +300,8 @@ TOKEN_LABS = (
         why="What keeps a sign-in alive for years?",
         explanations=(
             Choice(
-                "A refresh at least once in 60 days: each starts 60 new ones",
-                "boxnb.keep_alive does it from a scheduler. After 61 days only a person can sign in again.",
+                "A refresh at least once every 60 days: each one starts a new period of 60 days",
+                "A schedule can run boxnb.keep_alive to do this. After 61 days, only a person can sign in again.",
             ),
             Choice(
                 "A call with the access token each hour",
@@ -304,7 +309,7 @@ TOKEN_LABS = (
             ),
             Choice(
                 "A larger number in expires_in",
-                "The server sets that number, and it applies to the access token.",
+                "The server sets that number, which applies to the access token.",
             ),
         ),
         right_explanation=0,

@@ -1,1 +1,1 @@
-"""The trace: requests and responses, recorded with secrets redacted, and drawn as a diagram. Only the labs import it."""
+"""Record requests and responses with secrets redacted, and draw them as a diagram. Only ``boxnb.labs`` imports this."""

@@ -7,7 +7,7 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True)
 class Exchange:
-    """A request and its response, without any secret; or a ``note`` about something between two requests.
+    """A request and its response, without any secret; or a ``note`` about what happened between two requests.
 
     Attributes
     ----------
@@ -16,7 +16,7 @@ class Exchange:
     sender, receiver : str
         ``browser``, ``notebook``, ``authorization server`` or ``API``.
     status : int or None
-        None if no response came; then ``error`` says why.
+        ``None`` if no response arrived; ``error`` then names the reason.
     answer : str
         The most important part of the response, in a few words.
     carried : str
@@ -24,7 +24,7 @@ class Exchange:
     milliseconds : float
         Time until the response was read.
     section : str
-        Where the rule for this exchange is written, such as a section of an RFC.
+        The section, usually in an RFC, that defines the rule for this exchange.
     """
 
     number: int
@@ -48,7 +48,7 @@ class Exchange:
 
     @property
     def outcome(self) -> str:
-        """The status and :attr:`answer`, or why no response came."""
+        """The status and :attr:`answer`, or why no response arrived."""
         return f"{self.status} {self.answer}".strip() if self.status else f"no response: {self.error}"
 
 

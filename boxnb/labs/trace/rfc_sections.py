@@ -1,4 +1,4 @@
-"""Which rule governs an exchange, and who sends it to whom."""
+"""Find the rule that governs an exchange, and the exchange's sender and receiver."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DECISIONS = {"grant": "press Grant", "deny": "press Deny"}
 
 
 def leg_of(method: str, path: str, form: dict[str, str], scheme: str = "") -> Leg:
-    """Return the leg of a request, judged by its method, path, form and ``Authorization`` scheme."""
+    """Return the leg that a request belongs to, judging by its method, path, form and ``Authorization`` scheme."""
     endpoint = path.rstrip("/").rpartition("/")[2]
     if endpoint in ("authorize", "auth"):
         if method == "GET":
@@ -50,7 +50,7 @@ def leg_of(method: str, path: str, form: dict[str, str], scheme: str = "") -> Le
 
 
 def section_for_response(section: str, form: dict[str, str], status: int, carried: dict[str, str]) -> str:
-    """Return the section once the response is known, because errors have rules of their own."""
+    """Return the section that applies once the response is known: errors have their own sections."""
     if "error" in carried:
         return "RFC 6749 4.1.2.1, Error Response"
     if status == 429:

@@ -1,8 +1,8 @@
-"""Record every HTTP exchange of this process: as data, as text and as a diagram.
+"""Record every HTTP exchange of this process, and show the exchanges as data, as text and as a diagram.
 
-requests sends everything through one method, ``HTTPAdapter.send``, including redirects, retries and the requests
-that an ``auth=`` object repeats. That method is wrapped while at least one trace is recording, and restored afterwards.
-Exchanges are redacted as they are recorded: an :class:`Exchange` never holds a secret.
+The package requests sends everything through one method, ``HTTPAdapter.send``, including redirects, retries and the
+requests that an ``auth=`` object repeats. That method is wrapped while at least one trace is recording, and is restored
+afterwards. Exchanges are redacted as they are recorded: an :class:`Exchange` never holds a secret.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 REDRAW_INTERVAL = 0.2
-"""Seconds between two drawings while requests arrive: drawing 200 exchanges must not slow the requests down."""
+"""Seconds between two drawings during a burst of requests: drawing 200 exchanges must not slow the requests down."""
 
 _lock = threading.RLock()
 _recording: list[Trace] = []
@@ -41,7 +41,7 @@ class Trace:
     Parameters
     ----------
     only : str
-        Record only URLs that begin with this; empty for all.
+        Record only URLs that start with this prefix. An empty prefix matches every URL.
     """
 
     def __init__(self, only: str = "") -> None:
@@ -80,7 +80,7 @@ class Trace:
                 HTTPAdapter.send = _with_recording(_original)  # type: ignore[method-assign]
 
     def stop(self) -> None:
-        """Stop recording; requests is restored when no other trace is recording."""
+        """Stop recording. If no other trace is recording, restore ``HTTPAdapter.send``."""
         global _original
         with _lock:
             if self in _recording:
@@ -97,7 +97,7 @@ class Trace:
         self._changed()
 
     def note(self, text: str) -> None:
-        """Add a note between two requests, such as a change of the clock."""
+        """Add a note between two requests, for example when the clock is advanced."""
         self._add(lambda number, started: Exchange(number, time.monotonic() - started, note=text))
         self._changed()
 
@@ -224,7 +224,7 @@ def _with_recording(original: Callable[..., requests.Response]) -> Callable[...,
 
 
 def _is_small(response: requests.Response) -> bool:
-    """Return whether the body is empty or JSON of at most 64 kB, such as a token; a download is not read."""
+    """Return whether a streamed body is empty, or JSON of at most 64 kB such as a token. Other bodies are not read."""
     size = response.headers.get("Content-Length", "")
     is_json = "json" in response.headers.get("Content-Type", "")
     return size == "0" or (is_json and size.isdigit() and int(size) <= 65536)
