@@ -6,7 +6,7 @@ The exit codes are::
     1               The notebook failed.
     2               The command line is not valid.
     4               The notebook ran, but a report could not be delivered.
-    75              A run of the same name is already in progress.
+    75              A run with the same name is already in progress.
     129, 130, 143   SIGHUP, Ctrl-C or SIGTERM stopped the run.
 """
 

@@ -169,14 +169,13 @@ class Mailbox(Sequence[Mail]):
 
     def __repr__(self) -> str:
         lines = [f"{number:>3}  {mail.subject}" for number, mail in enumerate(self._mails)]
-        return "\n".join([f"Mailbox at {self.host}:{self.port}, {len(self)} emails", *lines])
+        return "\n".join([self._title(), *lines])
 
     def _repr_html_(self) -> str:
         rows = [
             (str(number), mail.subject, ", ".join(mail.recipients)) for number, mail in enumerate(self._mails)
         ]
-        title = f"Mailbox at {self.host}:{self.port}, {len(self)} emails"
-        return card_html(rows, caption=title, columns=("no.", "subject", "to"))
+        return card_html(rows, caption=self._title(), columns=("no.", "subject", "to"))
 
     def stop(self) -> None:
         """Stop the server. The emails it received remain available."""

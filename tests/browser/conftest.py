@@ -13,13 +13,13 @@ from running import LIGHT, Lab, browser, fresh_window, jupyterlab
 
 @pytest.fixture
 def theme() -> str:
-    """The JupyterLab theme."""
+    """The theme of JupyterLab."""
     return LIGHT
 
 
 @pytest.fixture
 def base_url() -> str:
-    """The path at which the server runs. On a hub, it contains the user's name."""
+    """The path of the server. On a hub, it contains the user's name."""
     return "/"
 
 
@@ -39,21 +39,23 @@ def shared_labs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[
 
 
 @pytest.fixture
-def lab(tmp_path: Path, home: Path, theme: str, base_url: str) -> Iterator[Lab]:
-    """A JupyterLab that runs on a copy of the notebooks."""
-    with jupyterlab(tmp_path / "lab", theme, base_url) as running:
-        yield running
+def lab(shared_labs: Callable[[str], Lab], home: Path, theme: str, base_url: str) -> Iterator[Lab]:
+    """A JupyterLab like new, on a copy of the notebooks."""
+    running = shared_labs(base_url)
+    running.reset(theme)
+    yield running
+    running.stop_kernels()
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    """The browser, started once per test session."""
+    """The browser, started once per session."""
     with browser() as running:
         yield running
 
 
 @pytest.fixture
 def window(chromium: Browser) -> Iterator[BrowserContext]:
-    """A new browser window. The test fails if the window requests anything beyond this computer."""
+    """A new browser window. The test fails if it requests anything beyond this computer."""
     with fresh_window(chromium) as context:
         yield context

@@ -32,7 +32,7 @@ CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", 
 
 
 class Lab(NamedTuple):
-    """A running JupyterLab: its URL, its token, its notebooks, and the folder that contains all files it writes."""
+    """A running JupyterLab: its URL, its token, its notebooks, and the folder to which it writes everything."""
 
     url: str
     token: str
@@ -43,12 +43,31 @@ class Lab(NamedTuple):
         """
         Make JupyterLab like new: no kernels, fresh notebooks, no saved page layout, and this test's home folder.
 
-@contextmanager
-def jupyterlab(written: Path, theme: str = LIGHT, base_url: str = "/") -> Iterator[Lab]:
-    """Run JupyterLab on a copy of the notebooks, with a setting that saves the state of widgets."""
-    notebooks = written / "notebooks"
-    shutil.copytree(ROOT / "notebooks", notebooks, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
-    settings = {f"@jupyterlab/{name}": value for name, value in SETTINGS.items()}
+        The next test need not start JupyterLab, which takes three seconds of processor time.
+        """
+        self.stop_kernels()
+        for folder in (self.notebooks, self.written / "workspaces", self.written / "data" / "exports"):
+            shutil.rmtree(folder, ignore_errors=True)
+        _prepare(self.written, theme)
+
+    def stop_kernels(self) -> None:
+        """Stop every kernel, and wait until it has ended."""
+        for kernel in self._call("GET").json():
+            self._call("DELETE", f"/{kernel['id']}")
+        assert self._call("GET").json() == []
+
+    def _call(self, method: str, path: str = "") -> requests.Response:
+        url = f"{self.url}/api/kernels{path}"
+        response = requests.request(method, url, headers={"Authorization": f"token {self.token}"}, timeout=60)
+        assert response.ok or response.status_code == 404, response.text
+        return response
+
+
+def _prepare(written: Path, theme: str) -> None:
+    """Write the notebooks, the settings of JupyterLab, and the environment in which it starts kernels."""
+    ignored = shutil.ignore_patterns(".ipynb_checkpoints")
+    shutil.copytree(ROOT / "notebooks", written / "notebooks", ignore=ignored)
+    settings: dict[str, Any] = {f"@jupyterlab/{name}": value for name, value in SETTINGS.items()}
     settings["@jupyterlab/apputils-extension/themes"] = {"theme": theme}
     settings[WIDGETS] = {"saveState": True}
     for name, value in settings.items():
@@ -79,7 +98,7 @@ def _folders(written: Path) -> dict[str, str]:
 
 @contextmanager
 def jupyterlab(written: Path, theme: str = LIGHT, base_url: str = "/") -> Iterator[Lab]:
-    """Run JupyterLab over a copy of the notebooks, with saving of widget state switched on."""
+    """Run JupyterLab on a copy of the notebooks, with a setting that saves the state of widgets."""
     _prepare(written, theme)
     notebooks = written / "notebooks"
     with serving(
@@ -127,7 +146,7 @@ def fresh_window(chromium: Browser) -> Iterator[BrowserContext]:
 
 
 def written_notebook(lab: Lab, name: str, cells: list[str]) -> str:
-    """Write a notebook with these cells to JupyterLab's folder. Return its name."""
+    """Write a notebook of these cells to JupyterLab's folder. Return its name."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(notebook, lab.notebooks / name)
