@@ -90,10 +90,22 @@ def test_every_folder_describes_itself(path: Path) -> None:
     assert len(docstring.split()) >= 8, docstring
 
 
+def test_every_test_says_what_it_checks() -> None:
+    """Each test function has a docstring."""
+    tests = [
+        function
+        for path in Path(__file__).parent.rglob("test_*.py")
+        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(function, ast.FunctionDef) and function.name.startswith("test_")
+    ]
+    assert len(tests) > 1000
+    assert [test.name for test in tests if ast.get_docstring(test) is None] == []
+
+
 def test_sandbox_and_client_communicate_over_http_only() -> None:
-    """The sandbox's server imports only its own modules; the client also imports the errors and the cards that it uses."""
+    """The sandbox's server imports only its own modules; the client also imports errors, cards and local."""
     for path in (PACKAGE / "sandbox").rglob("*.py"):
-        allowed = {"sandbox"} if "server" in path.parts else {"sandbox", "errors", "cards"}
+        allowed = {"sandbox"} if "server" in path.parts else {"sandbox", "errors", "cards", "local"}
         assert {name.split(".")[0] for name in imports(path)} <= allowed, path
     for path in MODULES:
         if module_name(path).split(".")[0] != "sandbox":

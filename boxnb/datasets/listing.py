@@ -184,7 +184,7 @@ def _object_of(content: bytes) -> dict[str, Any]:
     if not isinstance(response, dict):
         raise BoxUnavailableError(
             "The response is not a JSON object, so it is not a listing. Check the path and the proxy "
-            "settings: often a company proxy replies instead of Box.",
+            "settings: this often means that a company proxy replied.",
             status=200,
         )
     return response

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 NOT_AN_OBJECT = (
     "The response is not a single object with an id, which this request should return. "
-    "Often a company proxy replies instead of Box. Check the proxy settings, then try again."
+    "This often means that a company proxy replied. Check the proxy settings, then try again."
 )
 
 

@@ -220,7 +220,7 @@ def test_a_refresh_that_keeps_failing_does_not_lose_the_sign_in(
     sandbox.faults.add("/oauth2/token", "reset_before", times=1000)
     sandbox.clock.advance(7200)
     waits.clear()
-    with pytest.raises(TokenEndpointError, match="untouched"):
+    with pytest.raises(TokenEndpointError, match="unchanged"):
         session.get_json("/users/me")
     assert len(waits) == 4
     assert store.load("acme") != saved
