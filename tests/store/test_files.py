@@ -89,7 +89,7 @@ def test_a_newer_format_is_refused() -> None:
 def test_a_folder_at_the_path_of_the_file_is_reported() -> None:
     """Reading and writing raise an error if the path is a folder."""
     store.path("acme").mkdir(parents=True)
-    with pytest.raises(TokenStoreError, match="folder has the name of the profile"):
+    with pytest.raises(TokenStoreError, match="folder has the same name as the profile"):
         store.load("acme")
     with pytest.raises(TokenStoreError, match="No saved data was lost"):
         store.save(profile())
