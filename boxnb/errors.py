@@ -7,7 +7,7 @@
     |   |-- RedirectError             the pasted text is not a usable redirect
     |   |-- StateMismatchError        the redirect belongs to another request
     |   |-- AccessDeniedError         the resource owner denied access
-    |   |-- InvalidGrantError         the code or refresh token is used, expired or revoked
+    |   |-- InvalidGrantError         the code or refresh token was already used, has expired or was revoked
     |   |-- InvalidClientError        the client ID or secret was refused
     |   |-- TokenEndpointError        the token endpoint's response is not usable
     |   |-- SignInCancelled, SignInTimeout
@@ -24,7 +24,7 @@
     |   `-- IdError                   not an ID
     |-- FrameError                    a DataFrame argument lacks a column (also a ValueError)
     |-- HostNotAllowedError           a request would send the token to another host
-    |-- MissingPackageError           a package of an extra is not installed (also an ImportError)
+    |-- MissingPackageError           an optional package is not installed (also an ImportError)
     |-- SandboxError                  the sandbox cannot be started or reached
     |-- RunRefusedError               a run with the same name is in progress
     |-- MailError                     an email cannot be sent
@@ -38,8 +38,8 @@
         `-- BoxUnavailableError       5xx
 
 A message says what happened, the likely cause and the next step. It never contains a token, code or secret. An error
-about a wrong argument is also a ``ValueError``. For network errors, plain requests (``box.session``, ``boxnb.oauth``) raise
-requests' own exceptions; ``box.get`` and the datasets raise :class:`NetworkError`.
+about a wrong argument is also a ``ValueError``. On a network error, ``box.session`` and ``boxnb.oauth`` raise the
+exceptions of the requests library; ``box.get`` and the datasets raise :class:`NetworkError`.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class AccessDeniedError(SignInError):
 
 
 class InvalidGrantError(SignInError):
-    """The code or the refresh token is already used, expired or revoked (RFC 6749 5.2)."""
+    """The code or the refresh token was already used, has expired or was revoked (RFC 6749 5.2)."""
 
     lost = False
     """Whether an earlier response to the same refresh was lost."""
@@ -133,7 +133,7 @@ class NotSignedInError(BoxNotebookError):
 
 
 class ProfileChangedError(BoxNotebookError):
-    """The profile no longer belongs to the user, app or enterprise of the open session. No request was sent."""
+    """The profile no longer belongs to the user, app or enterprise that the connection was opened with. No request was sent."""
 
 
 class ProfileNameError(BoxNotebookError, ValueError):
@@ -185,7 +185,7 @@ class HostNotAllowedError(BoxNotebookError):
 
 
 class MissingPackageError(BoxNotebookError, ImportError):
-    """A package of an extra is not installed. The message contains the command that installs it."""
+    """An optional package is not installed. The message contains the command that installs it."""
 
 
 def require(feature: str, requirement: str, *modules: str) -> None:

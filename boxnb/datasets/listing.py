@@ -114,7 +114,7 @@ class _FramePull(Pull):
         page.rows = len(raw_entries)
         entries = [_entry(raw) for raw in raw_entries]
         if unread := sum(not isinstance(entry, dict) for entry in entries):
-            self.record_missing(f"{unread} entries that are not objects, see the column entry")
+            self.record_missing(f"{unread} entries that are not objects (see the column entry)")
         if position := page.stream_position:
             self.attrs["position"] = later_position(self.attrs.get("position", "0"), position)
         self.entries += entries
@@ -148,14 +148,15 @@ def _pages_after(pull: _FramePull, path: str, first: bytes, query: dict[str, Any
         if page.rows >= (page.limit or 1):
             return _beyond_full_page(by_offsets), "offset"
     elif page.marker is None and page.total_count is not None and "usemarker" not in query:
-        return by_offsets, "offset"  # Box offers both ways here, and markers were not requested
+        return by_offsets, "offset"  # Box offers offsets and markers here, and markers were not requested
     return by_marker(fetch, add_page, path, marker=query.get("marker"), **other_params), "marker"
 
 
 def _beyond_full_page(pages: Turning) -> Turning:
-    """Fetch the pages after a full first page without paging fields: the listing may have more pages, or no paging at all.
+    """Fetch the pages that follow a full first page without paging fields.
 
-    If the second page is refused or equals the first, the listing has ended.
+    The listing may have more pages, or no paging at all. If the second page is refused or equals the first, the listing
+    has ended.
     """
     following = next(pages)
     yield following

@@ -232,7 +232,7 @@ class Pull:
         """Return the rows so far as a DataFrame, with the cost of the pull in ``attrs``."""
         if unread := self.table.unread - self._unread:
             self._unread += unread
-            self.record_missing(f"{unread} entries that are not objects, see the column extra")
+            self.record_missing(f"{unread} entries that are not objects (see the column extra)")
         frame = self.tidy(self.table.frame())
         frame.attrs.update({**self.attrs, "skipped": list(self.attrs["skipped"])})
         frame.attrs |= {

@@ -235,7 +235,7 @@ def collaborations(
     box: Connection, *, of: pd.DataFrame | None = None, flagged: bool = False, files: bool = False
 ) -> pd.DataFrame:
     """
-    List everyone who was invited to the enterprise's content: one row per collaboration, at the folder where it was made.
+    List everyone who was invited to the enterprise's content: one row per collaboration, on the folder it was made for.
 
     This takes one call per folder. The rows list users and groups, but not the members of a group, and not the owner.
     Folders that only users who left can open cannot be read.
@@ -310,7 +310,7 @@ def _selected_items(items: pd.DataFrame, *, flagged: bool, files: bool) -> pd.Da
 def _invitations(
     box: Connection, collaborations: pd.DataFrame, items: pd.DataFrame, users: pd.DataFrame
 ) -> pd.DataFrame:
-    """Return each collaboration once. Parent folders are read first, so the first row is for the folder where it was made."""
+    """Return each collaboration once. Parent folders are read first, so the first row is for the folder it was made for."""
     ids_ = collaborations["id"]
     rows = collaborations[~ids_.duplicated() | ids_.isna()].reset_index(drop=True)
     rows["item_id"] = rows["item_id"].fillna(rows["asked_id"])

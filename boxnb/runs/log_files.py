@@ -17,7 +17,8 @@ from ..store.files import DEVICES
 from . import lock
 
 LONGEST_NAME = 200
-"""The maximum length of a run's name, in bytes. A log's file name adds the time and process, and can be 255 bytes long."""
+"""The maximum length of a run's name, in bytes. A log's file name also contains the time and process ID, and can be
+255 bytes long."""
 
 
 def check_run_name(name: str) -> str:

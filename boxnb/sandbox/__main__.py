@@ -45,7 +45,9 @@ def parser() -> argparse.ArgumentParser:
         "--idle", type=float, default=0.0, help="stop after this many seconds without a request (0: never)"
     )
     options.add_argument(
-        "--prefix", default="", help="path prefix of the proxy in front, such as /user/ada/proxy/8123"
+        "--prefix",
+        default="",
+        help="path prefix of a proxy in front of the sandbox, such as /user/ada/proxy/8123",
     )
     options.add_argument(
         "--allow-host", action="append", default=[], metavar="NAME", help="additional host name to accept"

@@ -165,7 +165,7 @@ def test_hidden_links(walk: Walk, expected: pd.DataFrame) -> None:
 
 
 def test_shared_widely(walk: Walk, expected: pd.DataFrame) -> None:
-    """Each person counts once, whether invited through a group or alone."""
+    """Each person counts once, whether invited through a group or individually."""
     rows = COLLABORATIONS[COLLABORATIONS["item_id"].isin(company_owned(expected).index)]
     expiry = when(rows["expires_at"], walk.day)
     rows = rows[(rows["status"] == "accepted") & ~(expiry < walk.day)]

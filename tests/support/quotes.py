@@ -164,7 +164,7 @@ QUOTES: dict[str, dict[str, Check]] = {
     "01-register-and-sign-in": {
         "`(120, 25)` in the sandbox": lambda s: s.users.shape == (120, 25),
         "120 people in 25 columns": lambda s: s.users.shape == (120, 25),
-        "five rows, one for each person, with names in several scripts": (
+        "five rows, one for each person, with names in several writing systems": (
             lambda s: not s.users["name"].head().str.isascii().all()
         ),
         "one admin, two co-admins, and many users, most of them `active`": (
@@ -277,7 +277,7 @@ QUOTES: dict[str, dict[str, Check]] = {
     },
     "03-sharing": {
         "or *about* 900 if the content": lambda s: 850 < s.content.attrs["calls"] < 950,
-        "780 calls or so": lambda s: 770 < s.collaborations.attrs["calls"] < 800,
+        "about 780 calls": lambda s: 770 < s.collaborations.attrs["calls"] < 800,
         "about 240 invitations that were `accepted`": (
             lambda s: 230 < s.collaborations["status"].value_counts()["accepted"] < 250
         ),
@@ -409,7 +409,7 @@ OTHER: dict[str, tuple[str, ...]] = {
     "01-register-and-sign-in": ("the first time", "step 2", "says *done*", "60 minutes", "60 days", "10 minutes in the sandbox"),
     "02-come-back-tomorrow": (
         "*access minutes left* up to 60", "*mode* is 600", "*generation* counts", "*scopes* lists", "two hours ahead",
-        "share the one file", "the first to need",
+        "share one file", "the first to need",
     ),
     "01-people": (
         "Box returns 1000 users per call", "For 5,000 people it says five", "> 100 GB", "the first number is smaller",
@@ -439,7 +439,7 @@ OTHER: dict[str, tuple[str, ...]] = {
     "01-upload-files": ("contains five files", "then five rows", "four times", "five rows with", "the same", "one call listed"),
     "02-run-log-and-mail": ("0 emails", "four characters", "most recent first"),
     "03-weekly-report": ("python -m boxnb",),
-    "04-other-scripts-other-apis": ("five devices", "15 rows in the sandbox", "the 15 devices", "the one file", "run the two", "one row with the name",
+    "04-other-scripts-other-apis": ("five devices", "15 rows in the sandbox", "the 15 devices", "use the same file", "run the two", "one row with the name",
         "the new one there", "a small one for practice",
     ),
 }  # fmt: skip

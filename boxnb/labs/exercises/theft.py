@@ -125,7 +125,7 @@ THEFT_LABS = (
         right_prediction=1,
         act=_leak_token_in_log,
         evidence=_logged_token_evidence,
-        why="What helps once it has happened?",
+        why="What should you do once it has happened?",
         explanations=(
             Choice("Delete the line", "There are copies of logs everywhere."),
             Choice(

@@ -41,8 +41,8 @@ def data_folder(world: str) -> Path:
 class World(People):
     """The company in memory. Changes made through the sandbox are saved in the state.
 
-    `day` is midnight UTC before the first start with this state; the ages in the CSV files are counted from it.
-    Raises `ValueError` for the first invalid row.
+    `day` is the last midnight UTC before the sandbox first started with this state; the ages in the CSV files are
+    counted from it. Raises `ValueError` for the first invalid row.
     """
 
     def __init__(self, world: str, state: State, now: float, size: Size | None = None) -> None:

@@ -2,7 +2,7 @@
 
 The first events are those that follow from the rows: uploads, edits, links, invitations, deletions, new users. Next are
 the bursts in `incidents.csv`. Last are everyday sign-ins, previews and downloads. They fall in the user's working hours
-and only concern files that the user can see. The year ends at midnight UTC before the sandbox first started.
+and only concern files that the user can see. The year ends at the last midnight UTC before the sandbox first started.
 
 All random draws assume a year that ends on a Monday night, so that each user has the same events whatever the weekday
 of the first start. Everyday events are then moved by up to three days, so that weekends are quiet on the real calendar.

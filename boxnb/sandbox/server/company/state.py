@@ -104,7 +104,7 @@ class State:
         )
 
     def change(self, kind: str, key: str, doc: dict[str, Any] | None) -> None:
-        """Save the new properties of a user, group, item or other object; None if it was deleted."""
+        """Save the new properties of a user, group, item or other object; `doc` is None if it was deleted."""
         self.revision += 1
         self.run(
             "INSERT OR REPLACE INTO changes VALUES (?, ?, ?)",

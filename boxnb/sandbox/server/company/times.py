@@ -13,7 +13,7 @@ WINTER, SUMMER = timezone(timedelta(0)), timezone(timedelta(hours=1))
 
 
 def day_of(now: float) -> float:
-    """Return midnight UTC before `now`."""
+    """Return the last midnight UTC before `now`."""
     return now // DAY * DAY
 
 
