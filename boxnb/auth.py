@@ -352,7 +352,7 @@ class RotatingAuth(AuthBase):
             return bearer(access_token)
         except ValueError:
             raise NotSignedInError(
-                f"The saved access token of {self.profile_name!r} has characters that cannot be sent: the file was "
+                f"The saved access token of {self.profile_name!r} contains characters that cannot be sent: the file was "
                 f"edited by hand or by another program. Sign in again: open {ONBOARDING}."
             ) from None
 

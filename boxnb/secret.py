@@ -234,7 +234,7 @@ class Header(str):
             The secret has a character that a header cannot contain, such as a line break.
         """
         if not (secret.reveal().isascii() and secret.reveal().strip().isprintable()):
-            raise ValueError("The secret has characters that cannot be sent in a header.")
+            raise ValueError("The secret contains characters that cannot be sent in a header.")
         self = super().__new__(cls, f"{scheme} {secret}")
         self._scheme, self._secret = scheme, secret
         return self

@@ -178,10 +178,10 @@ def api_error(response: requests.Response) -> ApiError:
             advice = f"Tick {_console_name(response)} in the Developer Console, then sign in again: a token keeps the scopes it was issued with."
         return failure.error(ForbiddenError, "The app lacks a scope", advice)
     if status == 403 and code not in _SPECIFIC and "As-User" in response.request.headers:
-        advice = "Ask your admin whether this user is allowed to act for other users."
+        advice = "Ask your admin whether this user is allowed to act as other users."
         if failure.from_box:
             advice = (
-                "Only an admin or co-admin can act for other users, and the app needs 'Make API calls using the as-user header' "
+                "Only an admin or co-admin can act as other users, and the app needs 'Make API calls using the as-user header' "
                 "in the Developer Console. Tick it, then sign in again."
             )
         return failure.error(ForbiddenError, "This call on behalf of another user was refused", advice)

@@ -131,7 +131,7 @@ def entries(value: Any, argument: str, kind: Kind) -> Iterable[Any]:
 
 
 def as_user(value: Any) -> str | None:
-    """Return the id of the user to act for; ``None`` means the user who signed in.
+    """Return the id of the user to act as; ``None`` means the user who signed in.
 
     Raises
     ------

@@ -269,7 +269,7 @@ class BoxSession(Session):
 
     @sealed
     def get_json(self, path: str, **params: Any) -> Any:
-        """Return the decoded JSON of a ``GET`` request; ``as_user`` is the id of the user to act for.
+        """Return the decoded JSON of a ``GET`` request; ``as_user`` is the id of the user to act as.
 
         Raises
         ------

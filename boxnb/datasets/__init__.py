@@ -2,6 +2,6 @@
 
 This layer imports `frames` and earlier ones; `transfer` and later ones may import it.
 
-`people`, `content`, `sharing` and `event_log` have the functions that `Box` offers; `listing` pulls any other endpoint.
+`people`, `content`, `sharing` and `event_log` define the functions that `Box` offers; `listing` pulls any other endpoint.
 Each function pulls pages (`pull`, `pull_by_id`, `paging`) and returns a DataFrame. `estimate` predicts the cost of a pull.
 """

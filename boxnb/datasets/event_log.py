@@ -42,9 +42,9 @@ def events(
     Pull the events of the enterprise, one row each.
 
     Calls ``GET /events`` once for every 500 events, and once more to find the end. A long time range is split into
-    subranges that are fetched in parallel. Box keeps ``admin_logs`` for a year; they may be hours late. It keeps
-    ``admin_logs_streaming`` for two weeks; they arrive immediately, but out of order and possibly more than once. ``all`` is
-    the user's own stream.
+    subranges that are fetched in parallel. Box keeps the events in ``admin_logs`` for a year, but they may arrive hours late.
+    Those in ``admin_logs_streaming`` are kept for two weeks and arrive immediately, but out of order and possibly more than
+    once. ``all`` is the user's own stream.
 
     Parameters
     ----------
@@ -67,8 +67,9 @@ def events(
     pandas.DataFrame
         Columns as in :data:`boxnb.frames.schema.EVENTS` (:data:`boxnb.frames.schema.USER_EVENTS` for ``all``): ``created_at``
         is in UTC, ``source_*`` describes the object of the event, and ``additional_details`` is JSON text. Each ``event_id``
-        appears once. A ``created_by_id`` of ``"2"`` means anonymous. ``attrs["position"]`` is where the stream ended. If the
-        pull of a range ended early, ``attrs["resume"]`` has the ``since`` to resume with; pass the other arguments unchanged.
+        appears once. A ``created_by_id`` of ``"2"`` means that the user was not signed in. ``attrs["position"]`` is where the
+        stream ended. If the pull of a range ended early, ``attrs["resume"]`` contains the ``since`` to resume with; pass the
+        other arguments unchanged.
 
     Raises
     ------

@@ -52,11 +52,11 @@ def users(
     -------
     pandas.DataFrame
         Index 0..n-1, in Box's order; the columns and dtypes are the same if no user matches. Columns as in
-        :data:`boxnb.frames.schema.USERS`: ``id`` is text, although it has only digits; ``space_used`` and
+        :data:`boxnb.frames.schema.USERS`: ``id`` is text, although it contains only digits; ``space_used`` and
         ``space_amount`` are bytes (``Int64``); ``created_at`` and ``modified_at`` are ``datetime64[us, UTC]``;
         ``role`` and ``status`` are categories; ``tracking_codes`` is JSON text, which
-        :func:`boxnb.frames.children` turns into a table. ``attrs`` has ``dataset``, ``profile``, ``query``, ``pages``, ``calls``,
-        ``fetched_at``, ``complete``, ``resume``.
+        :func:`boxnb.frames.children` turns into a table. ``attrs`` contains ``dataset``, ``profile``, ``query``, ``pages``,
+        ``calls``, ``fetched_at``, ``complete``, ``resume``.
 
     Raises
     ------

@@ -295,7 +295,7 @@ def run_pull(
     ------
     BoxNotebookError
         The error that ended the pull. Its ``partial`` is the DataFrame so far, which is also in ``box.last_partial``. If the
-        pull can be resumed, ``partial.attrs["resume"]`` has the arguments for that.
+        pull can be resumed, ``partial.attrs["resume"]`` contains the arguments for that.
     """
     as_user = ids.as_user(as_user)
     attrs: dict[str, Any] = {"dataset": dataset, "profile": box.profile.name, "query": query, "resume": None}

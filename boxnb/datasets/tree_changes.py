@@ -25,8 +25,8 @@ LONG = 100
 class Watch:
     """Watches the user's own event stream for changes during a walk. This takes two calls, or more after many changes.
 
-    Every change that this user can see is in the stream immediately (Box guide *User events*). If it cannot be read, the
-    walk continues, and ``attrs["watched"]`` gives the reason.
+    Every change that this user can see is in the stream immediately (Box guide *User events*). If the stream cannot be read,
+    the walk continues, and ``attrs["watched"]`` gives the reason.
     """
 
     def __init__(self, pull: Pull) -> None:
@@ -43,7 +43,9 @@ class Watch:
             content = self._pull.fetch("/events", stream_position="now", limit=1, stream_type="changes")
             self._position = paging_of(content).stream_position or ""
             if not self._position:
-                self._pull.attrs["watched"] = "The server returned no stream position to watch events from."
+                self._pull.attrs["watched"] = (
+                    "The server did not return a stream position, so boxnb cannot watch for changes."
+                )
         except BoxNotebookError as error:
             self._pull.attrs["watched"] = str(error)
 

@@ -2,7 +2,7 @@
 
 This layer imports `api` and earlier ones; `datasets` and later ones may import it.
 
-`schema` has the columns of every dataset; `decode` and `pages` read JSON; `table` builds the DataFrame; `cells`
+`schema` lists the columns of every dataset; `decode` and `pages` read JSON; `table` builds the DataFrame; `cells`
 converts its values for files and views, and keeps text from running as a formula in a spreadsheet.
 """
 

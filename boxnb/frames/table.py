@@ -188,7 +188,7 @@ class Table:
         -------
         pandas.DataFrame
             Index 0..n-1, in Box's order. The last column, ``extra``, is JSON text with the fields that are not in the
-            schema or have a different type there; it is missing if there are none. It also has the values that no column
+            schema or have a different type there; it is missing if there are none. It also holds the values that no column
             can hold: text with a lone surrogate, a leap second, or a time outside the years 1 to 9999.
         """
         self._flush()
@@ -210,7 +210,7 @@ def children(parents: pd.DataFrame, column: str, *, key: str = "id") -> pd.DataF
     """
     Return a list column as a separate DataFrame, one row per element, without making a call.
 
-    ``children(box.users(), "tracking_codes")`` has the tracking codes, ``children(box.tree(), "tags")`` the tags, and
+    ``children(box.users(), "tracking_codes")`` returns the tracking codes, ``children(box.tree(), "tags")`` the tags, and
     ``children(box.tree(), "path")`` the ancestor folders of each item, top first. ``accessible_by`` of a collaboration is
     always a single user or group, so it already has its own columns.
 

@@ -81,13 +81,13 @@ class Token:
         Raises
         ------
         KeyError, TypeError, ValueError
-            A token is missing, or has characters that cannot be sent.
+            A token is missing, or contains characters that cannot be sent.
         """
         access_token = Secret(saved["access_token"]).reveal().strip()
         refresh_token = Secret(saved.get("refresh_token") or "").reveal().strip()
         # The access token is sent in a header, the refresh token in a form, which can contain any text.
         if not (access_token.isascii() and access_token.isprintable() and is_utf8(refresh_token)):
-            raise ValueError("A saved token has characters that cannot be sent.")
+            raise ValueError("A saved token contains characters that cannot be sent.")
         return cls(
             access_token=Secret(access_token),
             refresh_token=Secret(refresh_token) if refresh_token else None,

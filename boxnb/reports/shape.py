@@ -26,7 +26,7 @@ USERS = kinds(schema.USERS)
 EVENTS = kinds(schema.EVENTS)
 MEMBERSHIPS = kinds(schema.MEMBERSHIPS)
 CONTENT = kinds(schema.ITEMS, seen_as="text", path="text", depth="integer", ownership="category")
-"""These four have the kind of each column in the DataFrames that reports are made from."""
+"""These four give the kind of each column in the DataFrames that reports are made from."""
 
 ANONYMOUS = "2"
 """In events, the user id of anyone who was not signed in."""

@@ -329,7 +329,7 @@ class PlistBackend:
             return None if secrets is None else Token.from_json(secrets["token"])
         except ValueError:
             raise TokenStoreError(
-                f"The token in {self.path} has characters that cannot be sent.", self.path
+                f"The token in {self.path} contains characters that cannot be sent.", self.path
             ) from None
 
     def names(self) -> list[str]:

@@ -76,7 +76,7 @@ def download(
     overwrite : bool, default False
         Replace an existing file whose content differs. By default, that download is refused.
     as_user : str, optional
-        Id of the user to act for.
+        Id of the user to act as.
     on_progress : callable, optional
         Called with :class:`boxnb.transfer.Moved` from time to time. By default, boxnb draws a progress bar.
 
@@ -93,7 +93,7 @@ def download(
         A single file could not be downloaded. With several files, nothing is raised: each row says what failed, and a warning
         gives the number of failures.
     Interrupted
-        Interrupted by the user; ``partial`` has the files that were finished.
+        Interrupted by the user; ``partial`` contains the files that were finished.
 
     Notes
     -----
@@ -185,7 +185,7 @@ def _key(value: Any, index: int) -> str:
 
 
 def _plan(caller: Caller, request: _Request, places: Places, *, raises: bool) -> _Plan:
-    """Return a file and its path, from its row in a table if that is complete, else with a call."""
+    """Return a file and its path, from its row in a table if the row is complete, otherwise by calling Box."""
     value, argument, row = request
     file_id = name = ""
     try:
@@ -223,7 +223,7 @@ def _from_box(caller: Caller, file_id: str, folders: str) -> RemoteFile:
     for field, value in (("size", size), ("SHA-1", sha1)):
         if value is None:
             raise TransferError(
-                f"The server reports no {field} for the file {file_id}, so the download could not be verified."
+                f"The server does not report a valid {field} for file {file_id}, so a download cannot be verified."
             )
     return RemoteFile(file_id, None if name is None else str(name), size or 0, sha1 or "", folders)
 

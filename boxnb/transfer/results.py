@@ -70,7 +70,7 @@ def run_jobs(
     Raises
     ------
     Interrupted
-        Interrupted by the user; ``partial`` has the files that were finished.
+        Interrupted by the user; ``partial`` contains the files that were finished.
     """
 
     def run(job: Job) -> Row:

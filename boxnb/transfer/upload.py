@@ -74,7 +74,7 @@ def upload(
         If Box already has a file with this name but different content, upload this one as its new version. By default,
         that is an error.
     as_user : str, optional
-        Id of the user to act for.
+        Id of the user to act as.
     on_progress : callable, optional
         Called with :class:`boxnb.transfer.Moved` from time to time. By default, boxnb draws a progress bar.
 
@@ -155,7 +155,7 @@ def upload_folder(
     IdError, TransferError, ApiError, NetworkError
         The folder itself cannot be created.
     Interrupted
-        Interrupted by the user; ``partial`` has the files that were finished.
+        Interrupted by the user; ``partial`` contains the files that were finished.
     """
     source, new_version = _arguments(path, new_version, on_progress)
     if not source.is_dir():

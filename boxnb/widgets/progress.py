@@ -56,7 +56,7 @@ class Meter:
             return None, f"{spent}, just started"  # it is too early to calculate a rate
         spent += f", {rate:.0f} calls a second"
         if not self._expected_calls or progress.calls >= self._expected_calls:
-            return None, f"{spent}, time left unknown"
+            return None, f"{spent}, time left: unknown"
         remaining = (self._expected_calls - progress.calls) / rate if rate else 0.0
         estimate = f"{remaining:.0f} s" if remaining < 90 else f"{remaining / 60:.0f} minutes"
         return progress.calls / self._expected_calls, f"{spent}, about {estimate} left"
@@ -85,7 +85,7 @@ class ProgressView(ipywidgets.HTML):
         return with_fallback(super()._repr_mimebundle_(**options), fallback, repr(self))
 
     def show(self, progress: Progress) -> None:
-        """Show a progress report. Most reports are skipped to limit the updates, but never the last report of a pull."""
+        """Show a progress report. Skip most reports to limit the updates, but never the last one of a pull."""
         now = time.monotonic()
         if not progress.done and progress.pages > 1 and now - self._last_update < EVERY:
             return
@@ -94,7 +94,7 @@ class ProgressView(ipywidgets.HTML):
         self._draw(fraction, sentence)
 
     def wait(self, sentence: str) -> None:
-        """Show a message about a wait. A thread other than the one that calls :meth:`show` can call this method."""
+        """Show a message about a wait. Can be called from a different thread than :meth:`show`."""
         self._last_update = 0.0  # show the next report immediately
         self._draw(None, sentence)
 
@@ -106,7 +106,9 @@ class ProgressView(ipywidgets.HTML):
 
 def progress(box: Box) -> ProgressView:
     """
-    Show the progress of each pull from this Box. Interrupt stops a pull; ``box.last_partial`` then holds the rows so far.
+    Show the progress of each pull from this Box.
+
+    Interrupting the kernel stops a pull; ``box.last_partial`` then holds the rows so far.
 
     Parameters
     ----------

@@ -413,7 +413,7 @@ OTHER: dict[str, tuple[str, ...]] = {
     ),
     "01-people": (
         "Box returns 1000 users per call", "For 5,000 people it says five", "> 100 GB", "the first number is smaller",
-        "1,000,000,000 bytes", "85 per cent", "Above 1 a user", "from 0 to 1", "0.9 and more", "*unknown* the first time",
+        "1,000,000,000 bytes", "85 per cent", "Above 1 a user", "from 0 to 1", "0.9 or more", "*unknown* the first time",
         "*not within a year*", "one person or three", "between fifty and sixty calls", "`ms` is the time", "0 on a good day",
         "a few things wrong in it", "`members[\"role\"]` shows",
     ),

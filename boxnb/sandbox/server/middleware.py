@@ -114,8 +114,8 @@ def without_signature(path: str) -> str:
 def canonical_path(path: str) -> str:
     """Return the path as Box's API description writes it, however the client wrote it.
 
-    The token endpoints used to be below ``/api``, like the authorization page (box-facts 1.1), and rclone calls
-    ``/files/content/``. It is a guess that Box accepts a trailing slash on every path.
+    The token endpoints used to be below ``/api``, where the authorization page still is (box-facts 1.1), and rclone
+    calls ``/files/content/``. The sandbox assumes that Box accepts a trailing slash on every path.
     """
     if path in ("/api/oauth2/token", "/api/oauth2/revoke"):
         return path.removeprefix("/api")
@@ -214,7 +214,7 @@ class Front:
     def strip_prefix(self, scope: MutableMapping[str, Any]) -> str:
         """Return the canonical path without the proxy's prefix, and set it in `scope`.
 
-        Some proxies remove the prefix before they forward a request.
+        A path without the prefix is accepted too, because some proxies remove it before they forward a request.
         """
         path: str = scope["path"]
         prefix = self.context.prefix
@@ -227,7 +227,7 @@ class Front:
         return path
 
     async def read(self, headers: dict[str, str], receive: Receive) -> tuple[str | None, Receive]:
-        """Return the body of a form (else None), for the record, and a `receive` that returns the body again."""
+        """Return a form's body for the record (None for other content), and a `receive` that replays the body."""
         if not headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
             return None, receive
         parts: list[bytes] = []
@@ -253,7 +253,7 @@ class Front:
     def host_ok(self, host: str) -> bool:
         """Return whether the host name is this computer's or an allowed one.
 
-        Otherwise, a web page could reach the sandbox under the page's own host name (DNS rebinding).
+        Without this check, a web page could reach the sandbox under the page's own host name (DNS rebinding).
         """
         name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
         return name.lower() in self.context.hosts
@@ -311,7 +311,8 @@ class Front:
             return Response(status_code=202, headers={"Retry-After": "1", **headers})
         if fault.kind in REFUSALS:
             code, message = REFUSALS[fault.kind]
-            if path.startswith("/oauth2/"):  # these paths have another error format in Box's API description
+            # Box's API description has a different error format for these paths.
+            if path.startswith("/oauth2/"):
                 return JSONResponse({"error": code, "error_description": message}, int(fault.kind), headers)
             return client_error(int(fault.kind), code, message, headers=headers).response
         if fault.kind == "502":

@@ -116,13 +116,13 @@ class Call:
         self.need("root_readonly", "root_readwrite", "enterprise_content")
 
     def need_write(self) -> None:
-        """Raise 403 if the scope for writing content was not granted, or for a Global Content Manager (box-facts 1.10)."""
+        """Raise 403 if the scope for writing content was not granted or the user is a Global Content Manager (box-facts 1.10)."""
         self.need("root_readwrite")
         if self.everything:
             raise forbidden("With global content management, writing needs the As-User header")
 
     async def body(self) -> Doc:
-        """Return the JSON object in the body. Raises 400 if it is not one."""
+        """Return the JSON object in the body. Raises 400 if the body is not a JSON object."""
         try:
             value = parse_json(await self.request.body())
         except ValueError:
@@ -137,7 +137,7 @@ class Call:
 
 
 def missing(kind: str, item_id: str, code: str = "not_found") -> ApiError:
-    """Build the 404 for an item. As in Box, it prefixes the id with a letter for the kind: ``d_`` for folders."""
+    """Build the 404 for an item. As in Box, the id is prefixed with a letter for the kind, such as ``d_`` for folders."""
     letter = {"folder": "d", "file": "f", "web_link": "w"}[kind]
     return not_found("folder" if kind == "folder" else "item", f"{letter}_{item_id}", code)
 
@@ -311,7 +311,7 @@ def check_version(request: Request) -> None:
         raise client_error(
             400,
             "invalid_api_version",
-            f"The 'box-version' header has {versions_sent}; this endpoint has only '{API_VERSION}'",
+            f"The 'box-version' header names {versions_sent}; this endpoint supports only '{API_VERSION}'",
         )
 
 

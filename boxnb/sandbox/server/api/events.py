@@ -32,7 +32,7 @@ MAX_EVENTS = 500
 
 
 def query_time(call: Call, name: str) -> float | None:
-    """Return a time from the query. Raises 400 if it is not one."""
+    """Return a time from the query. Raises 400 if the value is not a time."""
     value = call.query.get(name, "")
     if not value:
         return None

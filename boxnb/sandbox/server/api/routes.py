@@ -50,11 +50,12 @@ TABLES = [
     *(search.PATHS, item_writes.PATHS, uploads.API_PATHS, downloads.PATHS),
     *(collaboration_writes.PATHS, people_writes.PATHS, versions.PATHS),
 ]
-UPLOAD_TABLES = [uploads.UPLOAD_PATHS, upload_sessions.PATHS]  # on the upload host, which is a prefix here
+# On Box's upload host; here, below the prefix /api/2.0.
+UPLOAD_TABLES = [uploads.UPLOAD_PATHS, upload_sessions.PATHS]
 
 
 class Resource(BaseRoute):
-    """The routes of one resource, such as ``/2.0/users``. They are compared only with paths that start like this."""
+    """The routes of one resource, such as ``/2.0/users``. They are tried only for paths that start with its path."""
 
     def __init__(self, start: str, routes: list[Route]) -> None:
         self.start, self.routes = start, routes

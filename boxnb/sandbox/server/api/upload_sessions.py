@@ -220,8 +220,9 @@ def new_part(call: Call, session: Doc, first: int, data: bytes) -> Doc:
 async def plan(call: Call) -> Response:
     """`POST .../plan`: says which parts need not be sent.
 
-    Box's SDKs have requested the plan since 2026 (`create_file_upload_session_plan`). It is a guess which parts count as
-    present: those that this session has received and, for a new version, those whose bytes the file has at the offset.
+    Box's SDKs have requested the plan since 2026 (`create_file_upload_session_plan`). The sandbox guesses
+    which parts count as present: those that this session has received and, for a new version, those whose bytes are already
+    in the file at that offset.
     """
     session_of(call)
     requested = (await call.body()).get("parts")
