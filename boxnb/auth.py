@@ -151,7 +151,7 @@ class RotatingAuth(AuthBase):
             current = self._profile
             if fetched.access_token == self._token.access_token:
                 return
-            self._use_unsaved(current.refreshed(fetched, current.skew))
+            self._use_unsaved(current.renewed(fetched, current.skew))
             with store.lock(self.profile_name):
                 self._use(*self._newest())
 
@@ -230,7 +230,7 @@ class RotatingAuth(AuthBase):
             intent.begin(file, generation=profile.generation, fingerprint=token.fingerprint, now=self.now())
         new_token = self._fetch(profile, token)
         self._skew = new_token.obtained_at - self._clock()
-        refreshed = profile.refreshed(new_token, self._skew)
+        refreshed = profile.renewed(new_token, self._skew)
         self._refreshes += 1
         self._use_unsaved(refreshed)
         self._save(refreshed)

@@ -409,7 +409,7 @@ def test_a_newer_pair_saved_during_a_refusal_is_used(
         other_pair = real(acme.client, acme.token)
         headers = {"Authorization": f"Bearer {other_pair.access_token.reveal()}"}
         assert requests.get(sandbox.server()["api_url"] + "/users/me", headers=headers, timeout=10).ok
-        store.save(acme.refreshed(other_pair, 0.0))
+        store.save(acme.renewed(other_pair, 0.0))
         return real(client, token, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(oauth, "refresh", refresh_elsewhere_first)

@@ -154,12 +154,12 @@ def test_a_refresh_token_that_the_server_keeps_is_not_spent() -> None:
     """A server may keep the refresh token (RFC 6749 6), which is then not recorded as spent."""
     token = Token(Secret("a1"), Secret("kept"), obtained_at=1000.0, expires_in=3600.0)
     first = store.Profile("acme", oauth.Client("id", Secret("s3cret"), "http://127.0.0.1/cb"), token)
-    second = first.refreshed(dataclasses.replace(token, access_token=Secret("a2")), 0.0)
+    second = first.renewed(dataclasses.replace(token, access_token=Secret("a2")), 0.0)
     assert (second.spent, second.generation) == ((), 1)
-    third = second.refreshed(dataclasses.replace(token, refresh_token=Secret("new")), 0.0)
+    third = second.renewed(dataclasses.replace(token, refresh_token=Secret("new")), 0.0)
     assert token.refresh_token is not None
     assert third.spent == (token.refresh_token.digest,)
-    fourth = third.refreshed(token, 0.0)
+    fourth = third.renewed(token, 0.0)
     assert token.refresh_token.digest not in fourth.spent
 
 
@@ -316,7 +316,7 @@ def test_a_session_stops_if_its_profile_changes_owner(
         obtained_at=kernel.session.auth.now() + 9e3,
         expires_in=3600,
     )
-    store.save(change(load_profile().refreshed(other_token, 0.0)))
+    store.save(change(load_profile().renewed(other_token, 0.0)))
     sandbox.clock.advance(7200)
     kernel.session.auth._skew += 7200
     request_count = len(sandbox.record())
@@ -342,7 +342,7 @@ def test_a_session_continues_if_the_same_user_signs_in_again(sandbox: Sandbox) -
     state = oauth.new_state()
     code = oauth.parse_redirect(sandbox.approve(oauth.authorization_url(client, state)), state=state)
     token = oauth.exchange_code(client, code)
-    store.save(load_profile().refreshed(token, load_profile().skew))
+    store.save(load_profile().renewed(token, load_profile().skew))
     sandbox.clock.advance(7200)
     assert kernel.get("/users/me")["type"] == "user"
 
@@ -398,7 +398,7 @@ def test_the_sdk_does_not_overwrite_the_sign_in_of_another_user(sandbox: Sandbox
     storage = sdk.token_storage("acme")
     bens_token = Token(Secret("bens"), Secret("bens-refresh"), obtained_at=2e9, expires_in=3600.0)
     store.save(
-        dataclasses.replace(load_profile().refreshed(bens_token, 0.0), account={"id": "2", "name": "Ben"})
+        dataclasses.replace(load_profile().renewed(bens_token, 0.0), account={"id": "2", "name": "Ben"})
     )
     with pytest.raises(ProfileChangedError):
         storage.store(AccessToken(access_token="adas", refresh_token="adas-refresh", expires_in=3600))
@@ -432,7 +432,7 @@ def test_an_invalid_pair_in_memory_does_not_hide_the_refusal(strict: Sandbox) ->
     invalid = Token(
         Secret("x1"), Secret("never-given"), obtained_at=signed_in.token.obtained_at, expires_in=3600.0
     )
-    store.save(signed_in.refreshed(invalid, signed_in.skew))
+    store.save(signed_in.renewed(invalid, signed_in.skew))
     strict.clock.advance(7200)
     with pytest.raises(InvalidGrantError):
         kernel.get("/users/me")

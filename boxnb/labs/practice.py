@@ -245,7 +245,7 @@ class Practice:
             if saved is None:
                 updated = store.Profile(self.profile, self.client, token, skew=skew)
             else:
-                updated = saved.refreshed(token, skew)
+                updated = saved.renewed(token, skew)
             store.save(updated)
             intent.end(store.path(self.profile))
         return updated

@@ -113,7 +113,7 @@ def save_token_pair(
         if not is_current():
             return False
         saved = store.load(profile) or store.Profile(profile, client)
-        store.save(dataclasses.replace(saved.refreshed(token, skew), client=client, account=account))
+        store.save(dataclasses.replace(saved.renewed(token, skew), client=client, account=account))
         intent.end(store.path(profile))
         return True
 

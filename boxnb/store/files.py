@@ -282,4 +282,4 @@ def _with_plist(profile: Profile) -> Profile:
         return profile
     if script_token.refresh_token is not None and script_token.refresh_token.digest in profile.spent:
         return profile  # an old copy of our token, left by a crash between the two writes
-    return profile.refreshed(script_token, profile.skew)
+    return profile.renewed(script_token, profile.skew)

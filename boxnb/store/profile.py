@@ -60,7 +60,7 @@ class Profile:
     monthly_calls: int = 0
     mail: MailSettings | None = None
 
-    def refreshed(self, token: Token, skew: float) -> Profile:
+    def renewed(self, token: Token, skew: float) -> Profile:
         """Return the profile with a new token pair. The old refresh token is recorded as spent if it was replaced."""
         old, new = (pair.refresh_token if pair is not None else None for pair in (self.token, token))
         spent = (*((old.digest,) if old else ()), *self.spent)

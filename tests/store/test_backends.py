@@ -196,7 +196,7 @@ def test_keys_that_only_sound_like_a_time_do_not_change(tmp_path: Path) -> None:
     profile = store.migrate("acme", f"plist:{plist}")
     assert profile.token is not None
     assert profile.token.obtained_at == 1_790_000_000
-    store.save(profile.refreshed(Token(Secret("a2"), Secret("r2"), obtained_at=2e9, expires_in=3600.0), 0.0))
+    store.save(profile.renewed(Token(Secret("a2"), Secret("r2"), obtained_at=2e9, expires_in=3600.0), 0.0))
     new_content = plistlib.loads(plist.read_bytes())
     assert new_content == {**content, "Refresh Token": "r2", "Token Time": 2_000_000_000}
     plist.write_bytes(plistlib.dumps({"Timeout": 30, "Refresh Token": "old"}))
@@ -233,7 +233,7 @@ def test_the_property_list_of_an_older_script_is_adopted(
     profile = store.migrate("acme", f"plist:{plist}")
     assert profile.token is not None
     assert profile.token.refresh_token == Secret("old-refresh")
-    store.save(profile.refreshed(Token(Secret("a2"), Secret("r2"), obtained_at=2e9, expires_in=3600.0), 0.0))
+    store.save(profile.renewed(Token(Secret("a2"), Secret("r2"), obtained_at=2e9, expires_in=3600.0), 0.0))
     new_content = plistlib.loads(plist.read_bytes())
     assert content.keys() <= new_content.keys()
     assert new_content[next(iter(content))] == "r2"
@@ -272,7 +272,7 @@ def test_a_spent_token_in_the_property_list_is_not_adopted(tmp_path: Path, saved
     old_content = plist.read_bytes()
     profile = store.load("acme")
     assert profile is not None
-    newer = profile.refreshed(Token(Secret("a2"), Secret("r2"), obtained_at=2000.0, expires_in=3600.0), 0.0)
+    newer = profile.renewed(Token(Secret("a2"), Secret("r2"), obtained_at=2000.0, expires_in=3600.0), 0.0)
     store.save(newer)
     plist.write_bytes(old_content)
     assert store.load("acme") == newer

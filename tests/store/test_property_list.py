@@ -46,7 +46,7 @@ def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
 def adopt_and_refresh(plist: Path) -> tuple[store.Profile, dict[str, Any]]:
     """Adopt the property list and save a new pair. Return the adopted profile and the new content of the list."""
     profile = store.migrate("acme", f"plist:{plist}")
-    store.save(profile.refreshed(NEW, 0.0))
+    store.save(profile.renewed(NEW, 0.0))
     return profile, plistlib.loads(plist.read_bytes())
 
 
@@ -244,7 +244,7 @@ def test_a_damaged_list_is_reported_and_not_changed(plist: Path, raw: bytes) -> 
     with pytest.warns(UserWarning, match="boxnb ignores the older script's property list"):
         assert store.load("acme") == moved
     with pytest.warns(UserWarning, match="older script will have to sign in again"):
-        store.save(moved.refreshed(Token(Secret("a3"), Secret("r3"), 1.8e9, 3600.0), 0.0))
+        store.save(moved.renewed(Token(Secret("a3"), Secret("r3"), 1.8e9, 3600.0), 0.0))
     assert plist.read_bytes() == raw
 
 
