@@ -543,7 +543,7 @@ def test_nothing_is_written_through_the_link_of_another_user(
 
 def test_name_like_that_of_a_log_is_refused() -> None:
     """Another run could mistake its log for its own."""
-    with pytest.raises(ValueError, match="could mistake this run.s log for its own"):
+    with pytest.raises(ValueError, match="could mistake this run's log for its own"):
         boxnb.run("daily-20200101-000000-1")
 
 
