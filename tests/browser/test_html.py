@@ -27,7 +27,7 @@ def test_the_pages_need_no_network_and_show_their_tables(tmp_path: Path, chromiu
         requests.clear()
         page.goto(path.as_uri(), wait_until="networkidle")
         assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
-        tables[path.stem] = page.locator("table.dataframe").count()
+        tables[path.stem] = page.locator(".jp-OutputArea-output table").count()
         assert page.locator("h1").count() == 1
     page.close()
     without_table = {name for name, count in tables.items() if not count}
