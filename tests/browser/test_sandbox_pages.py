@@ -140,7 +140,7 @@ def test_the_error_pages_are_readable(page: Page, sandbox: Any) -> None:
         ),
         (authorization_url(sandbox, {"client_id": "nobody"}), "not known here"),
         (authorization_url(sandbox, client, scope="everything"), "too much"),
-        (f"{sandbox.url}/nowhere", "no page here"),
+        (f"{sandbox.url}/nowhere", "no page at this address"),
     ]:
         page.goto(url)
         expect(page.locator("h1")).to_contain_text(heading)

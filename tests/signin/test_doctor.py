@@ -132,7 +132,7 @@ def test_a_revoked_sign_in_is_reported(sandbox: Sandbox, check: str) -> None:
     assert profile.token is not None
     oauth.revoke(profile.client, profile.token)
     assert results()[check] == "wrong"
-    assert "perhaps" in finding(check)
+    assert "Perhaps" in finding(check)
 
 
 @pytest.mark.parametrize(
