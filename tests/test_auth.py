@@ -79,7 +79,7 @@ def test_the_error_for_a_revoked_pair_names_possible_causes(sandbox: Sandbox, ac
     """The cause of the refusal is not certain, so the error says "perhaps"."""
     assert acme.token is not None
     assert oauth.revoke(acme.client, acme.token)
-    with pytest.raises(InvalidGrantError, match="perhaps"):
+    with pytest.raises(InvalidGrantError, match="Perhaps"):
         boxnb.connect("acme").get("/users/me")
 
 
@@ -449,7 +449,7 @@ def test_a_sign_in_without_a_refresh_token_is_reported(sandbox: Sandbox, acme: s
         match=r"has no refresh token, and its access token has expired or was refused.*Sign in again",
     ) as caught:
         auth.rotate(rejected=auth.saved_token.access_token)
-    assert "perhaps" not in str(caught.value) and "password" not in str(caught.value)
+    assert "Perhaps" not in str(caught.value) and "password" not in str(caught.value)
 
 
 def test_a_refused_refresh_repeats_the_server_s_reason(sandbox: Sandbox, acme: store.Profile) -> None:
