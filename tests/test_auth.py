@@ -457,7 +457,7 @@ def test_a_refused_refresh_repeats_the_server_s_reason(sandbox: Sandbox, acme: s
     assert acme.token is not None
     oauth.revoke(acme.client, acme.token)
     with pytest.raises(
-        InvalidGrantError, match=r'perhaps.*The sandbox says: "Invalid refresh token"'
+        InvalidGrantError, match=r'Perhaps.*The sandbox says: "Invalid refresh token"'
     ) as caught:
         RotatingAuth("acme").rotate(rejected=acme.token.access_token)
     assert caught.value.description
