@@ -9,6 +9,10 @@ START := notebooks/00-start-here.ipynb
 # Files and folders in which `make check` looks for the phrases of tests/words.txt.
 PROSE := README.md CONTRIBUTING.md CHANGELOG.md data/README.md environment.yml boxnb tests notebooks/00-start-here.ipynb notebooks/1-onboard notebooks/2-explore notebooks/4-automate
 
+# The tests start over a thousand processes. Where the environment forbids Python to save compiled modules, each of them
+# would compile boxnb again, which takes longer than importing it.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help lab test check words notebooks bench bench-report bench-transfers bench-views clean
 
