@@ -30,7 +30,8 @@ function registerForm(messages) {
     <label>${messages.clientId} <input class="bx-client-id" type="text" autocomplete="off" spellcheck="false"
       autocapitalize="off"></label>
     <label>${messages.clientSecret} <input class="bx-client-secret" type="password"
-      autocomplete="new-password" spellcheck="false"><small class="bx-secret-kept" role="status"></small></label>
+      autocomplete="new-password" spellcheck="false"><small
+        class="bx-secret-kept" role="status"></small></label>
     <details class="bx-other"><summary>${messages.otherRedirect}</summary>
       <label>${messages.redirectUri} <input class="bx-redirect-uri" type="text" spellcheck="false"
         autocapitalize="off"></label></details>
