@@ -15,7 +15,7 @@ from pretending import PAGE, Answer, Pretender, pretending
 import boxnb
 from boxnb import store
 from boxnb.errors import ApiError, BoxNotebookError, BoxUnavailableError, TransferError
-from boxnb.transfer import chunked, targets, upload
+from boxnb.transfer import chunked, targets, uploads
 
 DATA = bytes(range(250)) * 12
 HTML = {"Content-Type": "text/html"}, PAGE[2]
@@ -67,7 +67,7 @@ class Sessions:
 
 @pytest.fixture
 def pretended(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pretended]:
-    monkeypatch.setattr(upload, "IN_PARTS", 2000)
+    monkeypatch.setattr(uploads, "IN_PARTS", 2000)
     with pretending() as pair:
         yield pair
 
@@ -294,7 +294,7 @@ def test_a_conflict_with_a_page_is_not_retried(
     pretended: Pretended, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, body: bytes
 ) -> None:
     """A retry would get the same page of the proxy."""
-    monkeypatch.setattr(upload, "IN_PARTS", 20_000_000)
+    monkeypatch.setattr(uploads, "IN_PARTS", 20_000_000)
     file = tmp_path / "a.bin"
     file.write_bytes(b"x" * size)
     pretended[0].first = lambda *_: (409, HTML[0], body)
