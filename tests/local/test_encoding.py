@@ -149,16 +149,16 @@ def test_the_command_line_works_in_any_terminal(tmp_path: Path) -> None:
 def test_a_secrets_command_uses_utf8(tmp_path: Path) -> None:
     """In every locale the command reads and writes UTF-8; other bytes are an error that does not contain the secret."""
     code = r"""
-        from boxnb.store.backends import CommandKeeper
-        program = home.parent / "keeper.py"
+        from boxnb.store.backends import CommandBackend
+        program = home.parent / "backend.py"
         program.write_text("import sys, pathlib\nkept = pathlib.Path(__file__).with_name('kept')\n"
             "data = sys.stdin.buffer.read()\n"
             "kept.write_bytes(data) if sys.argv[1] == 'set' else sys.stdout.buffer.write(kept.read_bytes())\n", encoding="utf-8")
-        keeper = CommandKeeper([sys.executable, str(program)], "acme", home / "acme.json")
-        print(ascii(keeper._run("set", '{"ü": "дом"}')), ascii(keeper._run("get")))
+        backend = CommandBackend([sys.executable, str(program)], "acme", home / "acme.json")
+        print(ascii(backend._run("set", '{"ü": "дом"}')), ascii(backend._run("get")))
         program.with_name("kept").write_bytes(b'{"token": "SECRET\xff"}')
         try:
-            keeper._run("get")
+            backend._run("get")
         except boxnb.errors.TokenStoreError as error:
             assert error.__cause__ is None and "SECRET" not in str(error)
         """
