@@ -205,7 +205,7 @@ def large_files(
     List files of at least ``at_least`` bytes, largest first.
 
     ``size`` is the size of the current version. Older versions of a large file often take up more space than the file itself;
-    listing them takes one call per file (``box.versions``).
+    listing them takes one call per file (``box.versions``), which this report does not make.
 
     Parameters
     ----------
