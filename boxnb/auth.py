@@ -1,8 +1,8 @@
 """A valid access token on every request, through the ``auth=`` argument of requests.
 
 ``requests.get(url, auth=RotatingAuth("acme"))`` is all that a script needs. When the access token expires,
-:class:`RotatingAuth` locks the profile and reads it again. It adopts a token pair that another process has saved; if there
-is none, it refreshes. It **saves the new pair before it uses it**: Box accepts the old refresh token until the new access
+:class:`RotatingAuth` locks the profile and reads it again. It adopts a token pair that another process has saved, or
+else refreshes its own. It **saves the new pair before it uses it**: Box accepts the old refresh token until the new access
 token is first used, so a crash does not lose the sign-in.
 """
 
