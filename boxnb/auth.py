@@ -245,7 +245,7 @@ class RotatingAuth(AuthBase):
             wait = pause if time.monotonic() - started < PATIENCE else None
             try:
                 with unsigned_session(profile.verify) as http:
-                    return oauth.refresh(profile.client, token, http=http, clock=self._clock)
+                    return oauth.refresh(profile.client, token, http=http, clock=self.now)
             except InvalidGrantError as error:
                 intent.end(store.path(profile.name))
                 error.lost = may_have_arrived

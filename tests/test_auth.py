@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from answering import http, raw
 from signing import refreshes, sign_in
 
 import boxnb
@@ -394,6 +395,22 @@ def test_a_corrected_clock_does_not_end_the_sign_in(sandbox: Sandbox, acme: stor
     """After the clock was corrected, a saved skew of 90 days does not end the sign-in: only the server decides."""
     store.save(dataclasses.replace(acme, skew=90 * 86400.0))
     assert boxnb.connect("acme").get("/users/me")["type"] == "user"
+
+
+def test_a_refresh_without_a_date_keeps_the_known_skew(acme: store.Profile) -> None:
+    """If a token endpoint sends no ``Date``, the new access token does not look older than it is."""
+    pair = {"access_token": "a2" * 16, "refresh_token": "r2" * 16, "expires_in": 3600}
+    with raw(http(200, pair)) as port:
+        server = oauth.Server("fake", *[f"http://127.0.0.1:{port}"] * 5)
+        assert acme.token is not None
+        expired = dataclasses.replace(acme.token, expires_in=0.0)
+        client = dataclasses.replace(acme.client, server=server)
+        store.save(dataclasses.replace(acme, client=client, token=expired, skew=7200.0))
+        auth = RotatingAuth("acme")
+        assert auth.token().minutes_left(auth.now()) in (59, 60)
+    saved = store.load("acme")
+    assert saved is not None
+    assert saved.skew == pytest.approx(7200, abs=60)
 
 
 def test_a_newer_pair_saved_during_a_refusal_is_used(

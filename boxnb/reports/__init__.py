@@ -5,7 +5,7 @@ The first argument of every report is ``box``. A report on content takes ``of=``
 ``box.events``. Without ``of=``, a report pulls what it needs. Each docstring says what the report cannot know.
 
 The modules `people`, `sharing`, `storage` and `activity` are named after the notebooks that use them. `enterprise` walks
-all content. `shape` checks the inputs of a report and gives its result fixed columns and dtypes.
+all content and its collaborations, and decides who is external. `shape` checks the inputs of a report and gives its result fixed columns and dtypes.
 
 This layer imports only `export` and earlier layers; `signin` and later layers can import it.
 """

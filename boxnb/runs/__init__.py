@@ -3,7 +3,8 @@
 This layer imports `widgets` and the layers before it. `cli` and `labs` can import it.
 
 `one_run` controls a run: it determines the outcome, delivers the run report, and sends a smaller email if the mail server
-refuses the size. `recorder` writes the log and redacts every line. `lock` allows one run of a name at a time.
+refuses the size. `recorder` writes the log and redacts every line; `log_files`
+names the log files and removes old ones. `lock` allows one run of a name at a time.
 `attachments` writes the attached files. `report` composes the run report; `mail` sends it, and names the files that are too
 large to attach. `run_history` lists all runs. `execution` executes a notebook as a run. `schedule` writes what a scheduler
 needs to start a run. `boxnb.cli` turns the outcome into an exit code.

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ..local import encoding, private_files
-from ..store.files import DEVICES
+from ..local.device_names import DEVICE_NAMES
 from . import lock
 
 LONGEST_NAME = 200
@@ -35,7 +35,7 @@ def check_run_name(name: str) -> str:
         )
     if len(name.encode("utf-8", "surrogateescape")) > LONGEST_NAME:
         raise ValueError(f"{name!r} is too long for a file name. Use a shorter name.")
-    if name.split(".")[0].strip().lower() in DEVICES:
+    if name.split(".")[0].strip().lower() in DEVICE_NAMES:
         raise ValueError(
             f"{name!r} is a device name on Windows, where a log with this name cannot be saved. Use another name."
         )

@@ -136,7 +136,7 @@ class SignInFlow:
         self.on_change()
 
     def new_request(self, alert: str = "", note: str = "") -> None:
-        """Open a new request with a new state and link, and have the receiver wait for its redirect."""
+        """Open a new request with a new link, and a state that is valid until the next one. The receiver waits for its redirect."""
         with self._lock:
             if self._client is None:
                 return

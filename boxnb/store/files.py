@@ -20,20 +20,12 @@ import filelock
 
 from ..errors import ProfileNameError, TokenStoreError
 from ..local import home_folder, private_files
+from ..local.device_names import DEVICE_NAMES
 from ..secret import sealed
 from . import backends, intent
 from .profile import FORMAT, Profile, from_json, this_process, to_json
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-DEVICES = {
-    "con",
-    "prn",
-    "aux",
-    "nul",
-    *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10)),
-}
-"""Names that Windows reserves for devices."""
-
 LOCK_TIMEOUT = 120.0
 """Seconds to wait for another process's lock."""
 
@@ -53,11 +45,11 @@ def path(name: str) -> Path:
     """
     if not isinstance(name, str):
         raise ProfileNameError(f"The name of a profile must be text, not {type(name).__name__}.")
-    if not NAME.fullmatch(name) or name.split(".")[0].lower() in DEVICES:
+    if not NAME.fullmatch(name) or name.split(".")[0].lower() in DEVICE_NAMES:
         suggestion = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-._").lower()[:64] or "acme"
         raise ProfileNameError(
             f"{name!r} cannot be the name of a profile. Use letters, digits, '-', '_' and '.', but not the name of a "
-            f"Windows device. Try {suggestion + '-box' if suggestion in DEVICES else suggestion!r}."
+            f"Windows device. Try {suggestion + '-box' if suggestion in DEVICE_NAMES else suggestion!r}."
         )
     return home() / "profiles" / f"{name}.json"
 
@@ -66,7 +58,7 @@ def names() -> list[str]:
     """Return the names of all profiles, sorted."""
     stems = (file.stem for file in (home() / "profiles").glob("*.json"))
     return sorted(
-        name for name in stems if NAME.fullmatch(name) and name.split(".")[0].lower() not in DEVICES
+        name for name in stems if NAME.fullmatch(name) and name.split(".")[0].lower() not in DEVICE_NAMES
     )
 
 

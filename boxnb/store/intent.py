@@ -1,4 +1,6 @@
-"""The journal of a refresh, written before the refresh token is spent. It shows later whether the refresh was cut off."""
+"""The journal of a refresh, written before the refresh token is spent. `boxnb.auth` reads it
+before the next refresh, to see whether the last one was cut off.
+"""
 
 from __future__ import annotations
 

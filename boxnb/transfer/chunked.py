@@ -310,7 +310,7 @@ def _digest(raw: bytes) -> str:
 def _put(
     caller: Caller, session: UploadSession, offset: int, data: bytes, digest: bytes, size: int
 ) -> dict[str, Any]:
-    """Send one part. Retries are safe, because Box stores a part only once."""
+    """Send one part. `Caller.call` retries after a lost response, which is safe because Box stores a part only once."""
     headers = {
         "Content-Type": "application/octet-stream",
         "Content-Range": f"bytes {offset}-{offset + len(data) - 1}/{size}",

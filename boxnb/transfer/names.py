@@ -12,12 +12,10 @@ from pathlib import Path
 
 from ..errors import TransferError
 from ..local import encoding
+from ..local.device_names import DEVICE_NAMES
 from .sources import is_link
 
 MAX_LENGTH = 255
-_DEVICES = {"con", "prn", "aux", "nul", "conin$", "conout$"} | {
-    f"{name}{digit}" for name in ("com", "lpt") for digit in "0123456789¹²³"
-}
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
 
 
@@ -51,7 +49,7 @@ def safe(name: str) -> str:
     """Return a name that any computer can store, as close as possible to the name in Box."""
     safe_name = unicodedata.normalize("NFC", name).encode("utf-8", "replace").decode()
     safe_name = _FORBIDDEN.sub("_", safe_name).lstrip().rstrip(" .") or "_"
-    if safe_name.split(".")[0].strip().lower() in _DEVICES:
+    if safe_name.split(".")[0].strip().lower() in DEVICE_NAMES:
         safe_name = f"_{safe_name}"
     if safe_name in (".", ".."):
         safe_name = "_"

@@ -735,7 +735,7 @@ def test_file_of_another_user_is_not_written_to(tmp_path: Path, monkeypatch: pyt
     assert any("the log file" in line for line in run.undelivered)
 
 
-@pytest.mark.parametrize("name", ["報" * 80, "nul", "COM1", "aux.daily"])
+@pytest.mark.parametrize("name", ["報" * 80, "nul", "COM1", "com²", "aux.daily"])
 def test_name_that_some_disks_cannot_hold_is_refused(name: str) -> None:
     """With too many bytes in its name, or with the name of a Windows device, a run could not save its log."""
     with pytest.raises(ValueError, match=r"another name|shorter"):

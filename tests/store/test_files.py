@@ -158,7 +158,7 @@ def test_stray_files_a_rename_to_the_same_name_and_a_delete() -> None:
     assert sorted(path.name for path in file.parent.iterdir()) == ["acme copy.json", "acme.lock"]
 
 
-@pytest.mark.parametrize("name", ["con", "NUL.txt", "", "../up", "a/b", ".hidden", "a b", "x" * 65])
+@pytest.mark.parametrize("name", ["con", "lpt0", "NUL.txt", "", "../up", "a/b", ".hidden", "a b", "x" * 65])
 def test_a_name_that_cannot_be_a_file_name_is_refused(name: str) -> None:
     """A profile name cannot lead to a file outside the folder of profiles."""
     with pytest.raises(ValueError, match="name of a profile"):
