@@ -34,12 +34,14 @@ FAILURES: dict[str, dict[str, Any]] = {
     "latency": {"seconds": 0.3},
 }
 HARMLESS = {"content_type", "latency"}
+TODAY = pd.Timestamp.now("UTC").floor("D")
+SINCE, UNTIL = (str(TODAY - pd.Timedelta(days=days)) for days in (60, 30))
 PULLS: dict[str, tuple[str, Callable[[boxnb.Box], pd.DataFrame]]] = {
     "users": ("/2.0/users", lambda box: box.users()),
     "tree": ("/2.0/folders/*", lambda box: box.tree()),
     "memberships": ("/2.0/groups/*", lambda box: box.memberships()),
     "events": ("/2.0/events", lambda box: box.events(stream="admin_logs_streaming")),
-    "a month of events": ("/2.0/events", lambda box: box.events(since="2026-09-01", until="2026-10-01")),
+    "a month of events": ("/2.0/events", lambda box: box.events(since=SINCE, until=UNTIL)),
 }
 
 
@@ -131,7 +133,7 @@ def test_a_lasting_failure(box: boxnb.Box, company: Sandbox, failure: str, name:
         return
     arguments = {"tree": {}, "events": {"stream": "admin_logs_streaming"}}.get(name, {})
     if name == "a month of events":
-        arguments = {"until": "2026-10-01"}
+        arguments = {"until": UNTIL}
     method = "events" if "events" in name else name
     remaining = getattr(box, method)(**arguments, **resume)
     key = "event_id" if method == "events" else "id"
@@ -197,7 +199,7 @@ def test_an_interrupted_walk_can_be_resumed(box: boxnb.Box) -> None:
 
 def test_interrupted_events_are_complete_up_to_a_moment(box: boxnb.Box) -> None:
     """Although subranges are pulled in parallel, the rows do not have a gap, and a second pull continues from their end."""
-    year = {"since": "2026-01-01", "until": "2026-10-01"}
+    year = {"since": str(TODAY - pd.Timedelta(days=330)), "until": UNTIL}
     full = box.events(**year)
     row_counts: list[int] = []
     stops: list[bool] = []
