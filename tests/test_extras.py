@@ -105,6 +105,7 @@ def test_every_name_works_after_import_boxnb_alone(tmp_path: Path) -> None:
     """Each name is imported in its own process, so that none depends on what another one has loaded."""
     code = """
         import operator, os, sys
+        import pandas, requests  # once for all, because they take a second
         import boxnb
         assert [name for name in sys.modules if name.startswith("boxnb")] == ["boxnb"]
         for name in sys.argv[1:]:
