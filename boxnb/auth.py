@@ -149,8 +149,11 @@ class RotatingAuth(AuthBase):
         """
         with self._lock, home_folder.elsewhere.at(self._home):
             current = self._profile
-            if fetched.access_token == self._token.access_token:
+            pair = (fetched.access_token, fetched.refresh_token)
+            if pair == (self._token.access_token, self._token.refresh_token):
                 return
+            if fetched.refresh_token is not None and fetched.refresh_token.digest in current.spent:
+                return  # late: another thread of that program has already refreshed with it
             self._use_unsaved(current.renewed(fetched, current.skew))
             with store.lock(self.profile_name):
                 self._use(*self._newest())
@@ -190,6 +193,9 @@ class RotatingAuth(AuthBase):
         refresh_token = saved.token.refresh_token
         if refresh_token == self._token.refresh_token:  # a server may keep the refresh token (RFC 6749 6)
             return self._unsaved
+        own = self._token.refresh_token
+        if own is not None and own.digest in saved.spent:
+            return False  # the backend returned an old entry earlier
         return refresh_token is not None and refresh_token.digest in self._profile.spent
 
     def _newest(self) -> tuple[store.Profile, Token]:

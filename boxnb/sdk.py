@@ -13,10 +13,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import store
 from .auth import RotatingAuth
-from .errors import require
+from .errors import TokenStoreError, require
 from .oauth import Client
-from .oauth.token import Token, lifetime
+from .oauth.token import Token, fits_header, lifetime, token_text
 from .secret import Secret
 
 require("boxnb.sdk", "boxsdk>=10", "box_sdk_gen")
@@ -65,15 +66,22 @@ class ProfileStorage(TokenStorage):
         Raises
         ------
         TokenStoreError
-            The pair could not be saved. It stays in memory, and the next call tries to save it again.
+            The pair could not be saved. It stays in memory, and the next call tries to save it again. If it is not a token
+            pair, it is ignored, and the saved sign-in does not change.
         ProfileChangedError
             The profile now belongs to another user, app or enterprise.
         """
-        access_token, refresh_token = (
-            (value or "").strip() for value in (token.access_token, token.refresh_token)
-        )
-        if not access_token:
+        try:
+            access_token, refresh_token = map(token_text, (token.access_token, token.refresh_token))
+        except ValueError:
+            access_token, refresh_token = " ", None
+        if access_token is None:
             return
+        if not access_token.strip() or not fits_header(access_token):
+            file = store.path(self._auth.profile_name)
+            raise TokenStoreError(
+                "The SDK passed a token that cannot be sent. The saved sign-in is unchanged.", file
+            )
         received = Token(
             access_token=Secret(access_token),
             refresh_token=Secret(refresh_token) if refresh_token else self._auth.saved_token.refresh_token,

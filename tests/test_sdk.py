@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 import requests
-from box_sdk_gen import BaseUrls, BoxClient, BoxOAuth, BoxRetryStrategy, NetworkSession
+from box_sdk_gen import AccessToken, BaseUrls, BoxClient, BoxOAuth, BoxRetryStrategy, NetworkSession
 from signing import sign_in
 
 import boxnb
-from boxnb import store
+from boxnb import Secret, store
 from boxnb.auth import RotatingAuth
+from boxnb.errors import TokenStoreError
 from boxnb.sandbox import Sandbox
 
 EXPIRIES = 100
@@ -46,3 +50,30 @@ def test_the_token_storage_does_not_delete_the_sign_in(sandbox: Sandbox) -> None
     assert storage.get().access_token
     storage.clear()
     assert store.load("acme") is not None
+
+
+def test_a_pair_that_the_sdk_saves_late_does_not_replace_the_newest(sandbox: Sandbox) -> None:
+    """Threads of the SDK may each refresh, and save an older pair last."""
+    sign_in(sandbox)
+    storage = boxnb.sdk.token_storage("acme")
+    first, second = (
+        AccessToken(access_token=f"access-{number}", refresh_token=f"refresh-{number}", expires_in=3600)
+        for number in range(2)
+    )
+    for pair in (first, second, first):
+        storage.store(pair)
+    saved = store.load("acme")
+    assert saved is not None and saved.token is not None
+    assert saved.token.refresh_token == Secret("refresh-1")
+
+
+@pytest.mark.parametrize(
+    "value", ["accéss", "two\nlines", "\ud800", b"bytes", ["a list"], {"a": 1}, 1.5, True]
+)
+def test_a_token_of_the_sdk_that_cannot_be_sent_is_not_saved(sandbox: Sandbox, value: Any) -> None:
+    """It would make the profile unreadable. The saved sign-in still works."""
+    signed_in = sign_in(sandbox)
+    storage = boxnb.sdk.token_storage("acme")
+    with pytest.raises(TokenStoreError, match="unchanged"):
+        storage.store(AccessToken(access_token=value, refresh_token="refresh-1", expires_in=3600))
+    assert store.load("acme") == signed_in

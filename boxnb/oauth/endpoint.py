@@ -15,12 +15,12 @@ from typing import Any
 import requests
 
 from ..errors import InvalidGrantError
-from ..secret import Secret, is_utf8, sealed
+from ..secret import Secret, sealed
 from ..transport.sessions import read_within, require_private, unsigned_session
 from .client import Client
 from .failures import error_of, not_a_token, token_error
 from .flow import Clock
-from .token import Token, lifetime, moment
+from .token import Token, fits_header, lifetime, moment, token_text
 
 Form = dict[str, Secret | str]
 """A form body. Its secrets are revealed only while they are being sent, so that no traceback shows them."""
@@ -117,11 +117,14 @@ def _token(client: Client, form: Form, http: requests.Session | None, clock: Clo
         error.at = server_time(response, clock)
         raise error
     fields = _json(response)
-    access_token, refresh_token = (
-        _sendable(fields.get(f"{kind}_token"), response) for kind in ("access", "refresh")
-    )
-    # The access token is sent in a header (RFC 6750 2.1), the refresh token in a form, which can contain any text.
-    if access_token is None or not access_token.isascii() or not access_token.isprintable():
+    try:
+        access_token, refresh_token = (
+            token_text(fields.get(f"{kind}_token")) for kind in ("access", "refresh")
+        )
+    except ValueError:
+        raise not_a_token(response) from None
+    # The refresh token is sent in a form, which can contain any text.
+    if access_token is None or not fits_header(access_token):
         raise not_a_token(response)
     scope = fields.get("scope")
     if isinstance(scope, list):
@@ -135,18 +138,6 @@ def _token(client: Client, form: Form, http: requests.Session | None, clock: Clo
         token_type=token_type if isinstance(token_type, str) and token_type else "bearer",
         scope=scope if isinstance(scope, str) else None,
     )
-
-
-def _sendable(value: object, response: requests.Response) -> str | None:
-    """Return a token as text that can be sent and saved; ``None`` if the response does not contain it."""
-    if isinstance(value, int) and not isinstance(value, bool):  # some servers use numbers as tokens
-        value = str(value)
-    if value is None or value == "":
-        return None
-    text = value.strip() if isinstance(value, str) else ""
-    if not text or not is_utf8(text):
-        raise not_a_token(response)
-    return text
 
 
 def server_time(response: requests.Response, clock: Clock) -> float:

@@ -22,6 +22,30 @@ LATEST = 1e11
 """The latest time that boxnb accepts, in seconds since the epoch. A later one counts as unknown."""
 
 
+def token_text(value: object) -> str | None:
+    """
+    Return a token as text that can be sent and saved; ``None`` if there is none.
+
+    Raises
+    ------
+    ValueError
+        It is not a token: neither text nor a number, or text that UTF-8 cannot encode.
+    """
+    if isinstance(value, int) and not isinstance(value, bool):  # some servers use numbers as tokens
+        value = str(value)
+    if value is None or value == "":
+        return None
+    text = value.strip() if isinstance(value, str) else ""
+    if not text or not is_utf8(text):
+        raise ValueError("It is not a token.")
+    return text
+
+
+def fits_header(access_token: str) -> bool:
+    """Return whether an access token can be sent in a header (RFC 6750 2.1)."""
+    return access_token.isascii() and access_token.isprintable()
+
+
 def lifetime(value: object) -> float:
     """Return the lifetime of a token in seconds; the nominal hour if the value is not a duration."""
     seconds = _number(value)
@@ -86,7 +110,7 @@ class Token:
         access_token = Secret(saved["access_token"]).reveal().strip()
         refresh_token = Secret(saved.get("refresh_token") or "").reveal().strip()
         # The access token is sent in a header, the refresh token in a form, which can contain any text.
-        if not (access_token.isascii() and access_token.isprintable() and is_utf8(refresh_token)):
+        if not (fits_header(access_token) and is_utf8(refresh_token)):
             raise ValueError("A saved token contains characters that cannot be sent.")
         return cls(
             access_token=Secret(access_token),

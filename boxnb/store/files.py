@@ -114,9 +114,10 @@ def _holder_file(file: Path) -> Path:
 
 def _holder(file: Path) -> str:
     try:
-        return _holder_file(file).read_text(encoding="utf-8", errors="replace")[:200]
+        holder = _holder_file(file).read_text(encoding="utf-8", errors="replace")[:200]
     except OSError:
-        return "another process"
+        holder = ""
+    return holder or "another process"  # empty while it is being written
 
 
 @sealed
@@ -182,6 +183,33 @@ def _write(file: Path, content: dict[str, Any]) -> None:
     private_files.write_private(file, json.dumps(content, indent=1).encode())
 
 
+def require_secrets(profile: Profile) -> None:
+    """
+    Refuse a profile that was loaded while its keyring or command did not return its secrets.
+
+    Saving it would replace the secrets with nothing. Missing once does not mean lost: a keyring may be locked.
+
+    Raises
+    ------
+    TokenStoreError
+        The profile has no secrets, and its backend does not contain an entry without secrets either.
+    """
+    file = path(profile.name)
+    backend = backends.backend_for(profile.keep, profile.name, file)
+    if profile.token is not None or profile.client.client_secret or backend is None:
+        return
+    entry = None if isinstance(backend, backends.PlistBackend) else backends.read(backend, file)
+    if isinstance(backend, backends.PlistBackend) or (
+        entry is not None and not entry.get("token") and not entry.get("client_secret")
+    ):
+        return
+    raise TokenStoreError(
+        f"The backend {profile.keep.split(':')[0]!r} did not return the secrets of {profile.name!r}, so nothing was changed. "
+        "Unlock it and try again, or sign in again.",
+        file,
+    )
+
+
 def change(name: str, edit: Callable[[Profile | None], Profile | None]) -> Profile | None:
     """Change a profile under its lock, so that no other thread or process changes it at the same time.
 
@@ -208,6 +236,8 @@ def change(name: str, edit: Callable[[Profile | None], Profile | None]) -> Profi
         edited = edit(saved)
         if edited is None or edited == saved:
             return saved
+        if saved is not None and edited.token is None and not edited.client.client_secret:
+            require_secrets(saved)
         save(edited)
         return edited
 
@@ -244,9 +274,14 @@ def _backend(name: str, file: Path) -> backends.Backend | None:
 
 
 def _remove_files(file: Path) -> None:
-    drafts = file.parent.glob(f".{file.name}.*")  # they contain tokens
-    for leftover in (file, intent.path(file), _holder_file(file), *drafts):
+    # The profile last: if the process is killed in between, no draft is left for the next profile of this name.
+    for leftover in (*_drafts(file), intent.path(file), _holder_file(file), file):
         leftover.unlink(missing_ok=True)
+
+
+def _drafts(file: Path) -> list[Path]:
+    """Return the drafts of a profile's file and of its secrets, which contain tokens."""
+    return list(file.parent.glob(f".{file.name}.*"))
 
 
 def _check_format(content: dict[str, Any], file: Path) -> None:

@@ -9,7 +9,7 @@ from ..errors import SettingError, TokenStoreError
 from ..local import private_files
 from ..transport.sessions import checked_verify
 from . import backends, intent
-from .files import _remove_files, change, load, lock, path, save
+from .files import _drafts, _remove_files, change, load, lock, path, require_secrets, save
 from .profile import Profile, to_json
 
 
@@ -71,6 +71,7 @@ def rename(name: str, new: str) -> None:
     first, second = sorted((name, new))
     with lock(first), lock(second):
         profile = _existing(name, load(name))
+        require_secrets(profile)
         if path(new).exists():
             raise SettingError(f"There is already a profile {new!r}. Delete or rename it first.")
         old_backend, new_backend = (
@@ -80,6 +81,8 @@ def rename(name: str, new: str) -> None:
         if new_backend is not None and not isinstance(new_backend, backends.PlistBackend):
             backends.replace(new_backend, backends.pop_secrets(to_json(profile)), None)
         try:
+            for draft in _drafts(path(new)):  # of an earlier profile with this name
+                draft.unlink()
             path(name).rename(path(new))
             if intent.path(path(name)).exists():
                 intent.path(path(name)).rename(intent.path(path(new)))
@@ -114,6 +117,7 @@ def migrate(name: str, keep: str) -> Profile:
     with lock(name):
         file = path(name)
         profile = _existing(name, load(name))
+        require_secrets(profile)
         moved = dataclasses.replace(profile, keep=keep)
         new_backend = backends.backend_for(keep, name, file)
         if isinstance(new_backend, backends.PlistBackend):

@@ -52,6 +52,9 @@ def test_a_folder_can_be_created_trashed_restored_and_purged(writer: Person) -> 
     assert "Reports" in [entry["name"] for entry in writer.doc("/folders/trash/items")["entries"]]
     assert writer.doc(f"/folders/{created['id']}/trash")["item_status"] == "trashed"
     error_of(writer.call("GET", f"/folders/{child['id']}/trash"), 404, "not_trashed")
+    moved = writer.call("PUT", f"/folders/{created['id']}", {"parent": {"id": "0"}})
+    assert (moved.status_code, moved.json()["trashed_at"]) == (200, None)
+    assert writer.call("DELETE", f"/folders/{created['id']}?recursive=true").status_code == 204
     restored = writer.call("POST", f"/folders/{created['id']}", {"name": "Reports again"})
     assert (restored.status_code, restored.json()["name"], restored.json()["trashed_at"]) == (
         201,

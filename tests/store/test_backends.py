@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import json
 import plistlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +101,41 @@ def test_a_sign_in_moves_through_every_backend_and_back(
         assert ("refresh-0a1b2c3d" in file.read_text()) is not is_outside_the_file
     assert vault.passwords == {}
     assert list((tmp_path / "secrets").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda: store.configure("acme", monthly_calls=5),
+        lambda: store.migrate("acme", "file"),
+        lambda: store.rename("acme", "beta"),
+    ],
+    ids=["configure", "migrate", "rename"],
+)
+def test_a_keyring_that_returns_nothing_once_loses_nothing(
+    saved: store.Profile, vault: MemoryKeyring, monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]
+) -> None:
+    """A keyring may be locked for a moment. The profile is not saved without its secrets."""
+    store.migrate("acme", "keyring")
+    real, nothing = vault.get_password, iter([None])
+    monkeypatch.setattr(vault, "get_password", lambda *names: next(nothing, real(*names)))
+    with (
+        pytest.warns(UserWarning, match="missing from the backend"),
+        pytest.raises(TokenStoreError, match="nothing was changed"),
+    ):
+        work()
+    assert sign_in_of(store.load("acme")) == sign_in_of(saved)
+
+
+def test_a_renamed_profile_ignores_the_draft_of_an_earlier_one(
+    saved: store.Profile, vault: MemoryKeyring
+) -> None:
+    """If a deletion was cut off, the draft of its secrets does not come back under the same name."""
+    store.migrate("acme", "keyring")
+    content = {"token": None, "mail": None, "client_secret": "of the deleted one", "generation": 9}
+    backends.draft_path(store.path("beta")).write_text(json.dumps(content))
+    store.rename("acme", "beta")
+    assert sign_in_of(store.load("beta")) == sign_in_of(saved)
 
 
 @pytest.mark.parametrize("keep", ["keyring", "command"])

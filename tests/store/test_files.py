@@ -22,6 +22,7 @@ from boxnb.errors import TokenStoreError
 from boxnb.local import private_files
 from boxnb.oauth.token import Token
 from boxnb.secret import Secret
+from boxnb.store import files
 
 CLIENT = oauth.Client("abc", Secret("the-client-secret-of-tests"), "http://127.0.0.1/callback")
 
@@ -225,6 +226,14 @@ def test_changes_of_many_threads_are_all_saved() -> None:
     for thread in threads:
         thread.join()
     assert store.load("acme") == profile(skew=20.0)
+
+
+def test_an_unknown_holder_is_another_process() -> None:
+    """The note that names the holder is empty for a moment while it is being written."""
+    file = store.path("acme")
+    file.parent.mkdir(parents=True)
+    file.with_suffix(".holder").touch()
+    assert files._holder(file) == "another process"
 
 
 def test_the_lock_names_its_holder_and_ends_with_it() -> None:

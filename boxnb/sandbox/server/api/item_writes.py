@@ -114,7 +114,9 @@ async def update(call: Call) -> Response:
         raise forbidden()
     item = call.find(kind, item_id)
     if item.trashed is not None and "parent" in body and kind == "folder":
-        return await restore(call)
+        response = await restore(call)
+        response.status_code = 200  # as for every PUT
+        return response
     item = call.item(kind, item_id)
     check_match(call, item)
     refuse_not_implemented(body)
