@@ -21,12 +21,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from . import redaction, runs, store
-from .errors import BoxNotebookError, MailError, RunRefusedError
-from .local import encoding
-from .runs import execution, mail, schedule
-from .runs.notebooks import UsageError, check_parameters, read
-from .store import mail_settings
+from .. import redaction, runs, store
+from ..errors import BoxNotebookError, MailError, RunRefusedError
+from ..local import encoding
+from ..runs import execution, mail, schedule
+from ..runs.notebooks import UsageError, check_parameters, read
+from ..store import mail_settings
 
 FAILED, USAGE, UNDELIVERED, REFUSED = 1, 2, 4, 75
 
