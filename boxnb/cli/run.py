@@ -1,19 +1,8 @@
-"""The command line: run a notebook unattended, or print what a scheduler needs to run it.
-
-The exit codes are::
-
-    0               The notebook ran, with or without warnings.
-    1               The notebook failed.
-    2               The command line is not valid.
-    4               The notebook ran, but a report could not be delivered.
-    75              A run with the same name is already in progress.
-    129, 130, 143   SIGHUP, Ctrl-C or SIGTERM stopped the run.
-"""
+"""``boxnb run``: execute a notebook as one run. The outcome of the run decides the exit code."""
 
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import signal
 import sys
@@ -24,88 +13,78 @@ from typing import Any
 from .. import redaction, runs, store
 from ..errors import BoxNotebookError, MailError, RunRefusedError
 from ..local import encoding
-from ..runs import execution, mail, schedule
+from ..runs import execution, mail
 from ..runs.notebooks import UsageError, check_parameters, read
 from ..store import mail_settings
+from .exit_codes import FAILED, REFUSED, UNDELIVERED, USAGE
+from .terminal import complain
 
-FAILED, USAGE, UNDELIVERED, REFUSED = 1, 2, 4, 75
 
-
-def parser() -> argparse.ArgumentParser:
-    """Return the command-line parser."""
-    top = argparse.ArgumentParser(prog="python -m boxnb", description="Run notebooks unattended.")
-    verbs = top.add_subparsers(dest="verb", required=True)
-    run_parser = verbs.add_parser("run", help="execute a notebook, save it as HTML, and report the outcome")
-    schedule_parser = verbs.add_parser(
-        "schedule", help="print what cron, launchd, systemd or Windows needs to run a notebook"
+def notebook_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that ``run`` and ``schedule`` have in common."""
+    parser.add_argument("notebook", type=Path, help="the path of a notebook")
+    parser.add_argument("--profile", default="sandbox", help="the saved sign-in (default: sandbox)")
+    parser.add_argument(
+        "-p",
+        dest="parameters",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a parameter of the notebook; can be repeated",
     )
-    for verb in (run_parser, schedule_parser):
-        verb.add_argument("notebook", type=Path)
-        verb.add_argument("--profile", default="sandbox", help="the saved sign-in (default: sandbox)")
-        verb.add_argument("-p", dest="parameters", action="append", default=[], metavar="NAME=VALUE")
-        verb.add_argument(
-            "--to", action="append", default=[], metavar="ADDRESS", help="a recipient of the run report"
-        )
-        verb.add_argument("--name", help="the name of the run (default: notebook and profile)")
-    run_parser.add_argument(
+    parser.add_argument(
+        "--to", action="append", default=[], metavar="ADDRESS", help="a recipient of the run report"
+    )
+    parser.add_argument("--name", help="the name of the run (default: notebook and profile)")
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this verb."""
+    notebook_arguments(parser)
+    parser.add_argument(
         "--no-mail", action="store_true", help="do not send mail, even if the profile names recipients"
     )
-    run_parser.add_argument(
+    parser.add_argument(
         "--folder", type=Path, help="the folder for the log and the HTML page (default: next to the profiles)"
     )
-    run_parser.add_argument("--keep", type=int, default=30, help="how many logs to keep (default: 30)")
-    schedule_parser.add_argument("--for", dest="scheduler", choices=schedule.SCHEDULERS, default="cron")
-    schedule_parser.add_argument("--at", default="06:30", help="the time of day (default: 06:30)")
-    schedule_parser.add_argument("--every", choices=schedule.EVERY, default="day", help="default: day")
-    return top
+    parser.add_argument("--keep", type=int, default=30, help="how many logs to keep (default: 30)")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return the exit code."""
-    options = parser().parse_args(arguments)
+def execute(options: argparse.Namespace) -> int:
+    """Execute the notebook and return the exit code."""
     try:
-        _check_folder(store.home(), "BOXNB_HOME")
-        _check_folder(options.folder if options.verb == "run" else None, "--folder")
-        parameters = parse_parameters(options.parameters)
-        notebook = read(options.notebook)
-        check_parameters(notebook, parameters, options.notebook)
-        for address in options.to:
-            mail_settings.check_address(address)
-        store.path(options.profile)
-        if options.verb == "run":
-            return run(options, notebook, parameters)
-        plan = schedule.Plan(
-            notebook=options.notebook.resolve(),
-            name=runs.check_run_name(encoding.decoded(options.name or default_name(options))),
-            at=options.at,
-            every=options.every,
-            command=run_command(options, parameters),
-        )
-        return _print(schedule.text(plan, options.scheduler))
+        check_folder(options.folder, "--folder")
+        notebook, parameters = checked(options)
+        return run(options, notebook, parameters)
     except (BoxNotebookError, ValueError) as error:
-        sys.stderr.write(f"{error}\n")
+        complain(str(error))
         return USAGE
 
 
-def _check_folder(path: Path | None, setting: str) -> None:
+def checked(options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the notebook and its parameters, after checking everything that can be checked before a run.
+
+    Raises
+    ------
+    BoxNotebookError, ValueError
+        An option, the notebook or a parameter is not valid.
+    """
+    check_folder(store.home(), "BOXNB_HOME")
+    parameters = parse_parameters(options.parameters)
+    notebook = read(options.notebook)
+    check_parameters(notebook, parameters, options.notebook)
+    for address in options.to:
+        mail_settings.check_address(address)
+    store.path(options.profile)
+    return notebook, parameters
+
+
+def check_folder(path: Path | None, setting: str) -> None:
+    """Raise UsageError if a setting for a folder is the path of a file."""
     if path is not None and path.exists() and not path.is_dir():
         raise UsageError(
             f"{setting} must be a folder, but {encoding.as_text(path)} is a file. Set it to a folder."
         )
-
-
-def _print(text: str) -> int:
-    """Print the text and return the exit code. The program that reads from a pipe may stop early, as ``head`` does."""
-    try:
-        sys.stdout.write(encoding.printable(text, sys.stdout))
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Python flushes again at exit, which would print an error.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:
-        sys.stderr.write(f"Cannot print the text: {error.strerror}.\n")
-        return FAILED
-    return 0
 
 
 def default_name(options: argparse.Namespace) -> str:

@@ -27,7 +27,7 @@ from boxnb.runs import notebooks
 from boxnb.sandbox import Sandbox
 from boxnb.sandbox.mail import Mailbox
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 WEEKLY = ROOT / "notebooks/4-automate/03-weekly-report.ipynb"
 ADA = "ada.admin@example.com"
 
