@@ -92,6 +92,7 @@ def _start(folder: Path, options: list[str]) -> int:
 
     # Kernels use the Python in which boxnb is installed, also if the user has another kernel of the same name.
     os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")
-    os.chdir(folder)
-    LabApp.launch_instance([*options, notebook_files.START])
+    # Unlike a file on the command line, the default URL is also in the address that JupyterLab prints for --no-browser.
+    first = f"--LabApp.default_url=/lab/tree/{notebook_files.START}"
+    LabApp.launch_instance([first, f"--ServerApp.root_dir={folder}", *options])
     return 0

@@ -59,12 +59,12 @@ def saved_secrets() -> SavedSecrets:
             value.fingerprint: f"the {kind} of profile {name!r}" for kind, value in secrets.items() if value
         }
     for file in sorted((store.home() / "servers").glob("*.json")):
-        known_before = set(secret.known())
         try:
-            basic.connect(file.stem)
+            session = basic.connect(file.stem)
         except (BoxNotebookError, ValueError):
             unread.append(file.stem)
-        for value in set(secret.known()) - known_before:
+            continue
+        for value in (session.auth.password.decode(), session.auth.pair.reveal()):
             kinds[secret.fingerprint(value)] = f"the password of server {file.stem!r}"
     return SavedSecrets(kinds, unread)
 
@@ -89,6 +89,8 @@ def search(notebook: Mapping[str, Any], kinds: Mapping[str, str]) -> list[Findin
     for path, name, text in _strings(notebook, ()):
         place = _place(notebook, path)
         is_code = path[-1:] == ("source",) and _cell(notebook, path).get("cell_type") == "code"
+        if _is_password_field(notebook, path) and looks_secret(text, quoted=True):
+            findings[Finding(place, "the text of a password field")] = None
         for kind in _kinds(text, name, kinds, is_code=is_code, in_data=_is_data(path)):
             findings[Finding(place, kind)] = None
     return list(findings)
@@ -116,8 +118,14 @@ def _is_data(path: tuple[Any, ...]) -> bool:
     return "outputs" in path[:3] or "widgets" in path[:2]
 
 
-def _is_picture(path: tuple[Any, ...]) -> bool:
-    return any(isinstance(part, str) and part.startswith(("image/", "application/pdf")) for part in path)
+def _is_password_field(notebook: Mapping[str, Any], path: tuple[Any, ...]) -> bool:
+    """Return whether a string is what a user typed into the password field of ipywidgets."""
+    if path[:2] != ("metadata", "widgets") or path[-2:] != ("state", "value"):
+        return False
+    model: Any = notebook
+    for part in path[:-2]:
+        model = model[part]
+    return bool(model.get("model_name") == "PasswordModel")
 
 
 def _kinds(text: str, name: str, known: Mapping[str, str], *, is_code: bool, in_data: bool) -> Iterator[str]:

@@ -89,9 +89,12 @@ def check_folder(path: Path | None, setting: str) -> None:
 
 def default_name(options: argparse.Namespace) -> str:
     """Return the default name of a run, which consists of the names of the notebook and the profile."""
-    name = re.sub(r"[^\w .()+-]", "-", f"{encoding.decoded(options.notebook.stem)}-{options.profile}").strip(
-        " .()+-"
-    )
+    return run_name(f"{encoding.decoded(options.notebook.stem)}-{options.profile}")
+
+
+def run_name(text: str) -> str:
+    """Return the text without characters that the name of a run cannot have, and not longer than it can be."""
+    name = re.sub(r"[^\w .()+-]", "-", text).strip(" .()+-")
     return name.encode()[: runs.LONGEST_NAME].decode(errors="ignore")[:80].rstrip(" .")
 
 

@@ -28,7 +28,8 @@ def execute(options: argparse.Namespace) -> int:
     """Print the text for one scheduler and return the exit code."""
     try:
         if options.notebook.suffix == ".py":
-            name, command = options.name or options.notebook.stem, _script_command(options)
+            command = _script_command(options)
+            name = options.name or run.run_name(encoding.decoded(options.notebook.stem))
         else:
             _, parameters = run.checked(options)
             name, command = options.name or run.default_name(options), run.run_command(options, parameters)
