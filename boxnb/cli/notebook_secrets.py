@@ -60,11 +60,11 @@ def saved_secrets() -> SavedSecrets:
         }
     for file in sorted((store.home() / "servers").glob("*.json")):
         try:
-            session = basic.connect(file.stem)
+            credentials: Any = basic.connect(file.stem).auth
         except (BoxNotebookError, ValueError):
             unread.append(file.stem)
             continue
-        for value in (session.auth.password.decode(), session.auth.pair.reveal()):
+        for value in (credentials.password.decode(), credentials.pair.reveal()):
             kinds[secret.fingerprint(value)] = f"the password of server {file.stem!r}"
     return SavedSecrets(kinds, unread)
 
