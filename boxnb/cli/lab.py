@@ -26,7 +26,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--update",
         action="store_true",
-        help="replace unchanged notebooks by their new versions, and write the new version of a changed one beside it",
+        help="replace unchanged notebooks by their new versions, and write the new version of a changed one next to it",
     )
     parser.add_argument("--no-start", action="store_true", help="only copy; do not start JupyterLab")
     parser.epilog = (
@@ -59,8 +59,8 @@ def report(copies: notebook_copies.Copies, folder: Path) -> str:
         lines.append(f"Copied {_counted(copies.written)} to {where}.")
     if copies.replaced:
         lines += ["Replaced by new versions, because you had not changed them:", *_listed(copies.replaced)]
-    if copies.beside:
-        lines += ["Wrote the new versions of files that you have changed:", *_listed(copies.beside)]
+    if copies.offered:
+        lines += ["Wrote the new versions of files that you have changed:", *_listed(copies.offered)]
     if copies.left_alone:
         lines += ["Left alone, because you have changed them:", *_listed(copies.left_alone)]
     if copies.outdated:

@@ -34,8 +34,8 @@ class Copies(NamedTuple):
         New files.
     replaced : list of str
         Unchanged files that now have boxnb's new version.
-    beside : list of str
-        New versions that were written beside a file that the user has changed.
+    offered : list of str
+        New versions that were written next to a file that the user has changed.
     left_alone : list of str
         Files that the user has changed.
     outdated : list of str
@@ -44,7 +44,7 @@ class Copies(NamedTuple):
 
     written: list[str]
     replaced: list[str]
-    beside: list[str]
+    offered: list[str]
     left_alone: list[str]
     outdated: list[str]
 
@@ -60,7 +60,7 @@ def copy(files: Mapping[str, bytes], folder: Path, *, update: bool = False) -> C
     folder : Path
         Created if it does not exist.
     update : bool, default False
-        Whether to replace unchanged files by new versions, and to write the new version of a changed file beside it:
+        Whether to replace unchanged files by new versions, and to write the new version of a changed file next to it:
         ``01-people.new.ipynb``.
 
     Returns
@@ -117,19 +117,19 @@ def _copy_one(
 def _offer(
     name: str, content: bytes, folder: Path, recorded: dict[str, str], copies: Copies, update: bool
 ) -> None:
-    """Write the new version of a changed file beside it, once."""
-    name_beside = PurePosixPath(name)
-    name_beside = name_beside.with_name(f"{name_beside.stem}.new{name_beside.suffix}")
-    path, present = folder / name_beside, _sha256_of(folder / name_beside)
+    """Write the new version of a changed file next to it, once."""
+    new_name = PurePosixPath(name)
+    new_name = new_name.with_name(f"{new_name.stem}.new{new_name.suffix}")
+    path, present = folder / new_name, _sha256_of(folder / new_name)
     if not update:
         copies.outdated.append(name)
-    elif not _is_inside(path, folder) or present not in (None, recorded.get(str(name_beside))):
-        copies.left_alone.append(str(name_beside))
+    elif not _is_inside(path, folder) or present not in (None, recorded.get(str(new_name))):
+        copies.left_alone.append(str(new_name))
     else:
         _write(path, content)
         # The folder now has this version, so that it is not offered again after the user has deleted it.
-        recorded[name] = recorded[str(name_beside)] = _sha256(content)
-        copies.beside.append(str(name_beside))
+        recorded[name] = recorded[str(new_name)] = _sha256(content)
+        copies.offered.append(str(new_name))
 
 
 def _recorded(folder: Path) -> dict[str, str]:

@@ -15,7 +15,7 @@ SUFFIXES = {".ipynb", ".py", ".csv", ".md", ".png"}
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _EXPORTS = "../../data/"
-"""How a notebook in a numbered folder names the folder for exports of a clone, which is beside the notebooks' folder."""
+"""How a notebook in a numbered folder names the folder for exports of a clone, which is next to the notebooks' folder."""
 
 _LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((?!#|[a-z]+:)[^)\s]+\)")
 """A link to another notebook or file."""

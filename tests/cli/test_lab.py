@@ -53,7 +53,7 @@ def test_changed_file_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "a.ipynb").read_bytes() == b"mine"
 
 
-def test_update_replaces_unchanged_files_and_writes_beside_changed_ones(tmp_path: Path) -> None:
+def test_update_replaces_unchanged_files_and_writes_next_to_changed_ones(tmp_path: Path) -> None:
     """The new version of a changed file is written once, even if the user deletes it."""
     copy(OLD, tmp_path)
     (tmp_path / "a.ipynb").write_bytes(b"mine")
@@ -72,13 +72,13 @@ def test_accepted_new_version_counts_as_unchanged(tmp_path: Path) -> None:
     assert copy({"a.ipynb": b"a, version 3"}, tmp_path, update=True).replaced == ["a.ipynb"]
 
 
-def test_changed_file_beside_is_left_alone(tmp_path: Path) -> None:
+def test_changed_file_next_to_is_left_alone(tmp_path: Path) -> None:
     """A user may also work in ``a.new.ipynb``."""
     copy(OLD, tmp_path)
     (tmp_path / "a.ipynb").write_bytes(b"mine")
     (tmp_path / "a.new.ipynb").write_bytes(b"mine as well")
     copies = copy(NEW, tmp_path, update=True)
-    assert copies.left_alone == ["a.ipynb", "a.new.ipynb"] and copies.beside == []
+    assert copies.left_alone == ["a.ipynb", "a.new.ipynb"] and copies.offered == []
     assert (tmp_path / "a.new.ipynb").read_bytes() == b"mine as well"
 
 
