@@ -35,19 +35,31 @@ def why_temporary(prefix: Path | None = None) -> str | None:
         What the environment is, why a schedule must not use it, and how to install boxnb for good.
     """
     prefix = Path(sys.prefix) if prefix is None else prefix
-    from_pipx = (prefix / "pipx_metadata.json").is_file()
-    # Older versions of pipx did not tag their cache. Installed applications are in a folder called "venvs".
-    if not any(map(_is_cache, prefix.parents)) and not (from_pipx and prefix.parent.name != "venvs"):
+    if not _is_temporary(prefix):
         return None
-    tool, command = "A tool", "python -m pip install"
-    if from_pipx:
-        tool, command = "pipx", "pipx install"
-    elif _made_by_uv(prefix):
-        tool, command = "uv", "uv tool install"
+    command = install_command(prefix)
+    tool = {"pipx": "pipx", "uv": "uv"}.get(command.split()[0], "a tool")
     return (
         f"This Python cannot be scheduled, because it is temporary: {tool} may delete {prefix} at any time. "
         f"Install boxnb for good: {command} '{requirement()}'. Then run this command again."
     )
+
+
+def install_command(prefix: Path | None = None) -> str:
+    """Return the command that installs a package for good, with the tool that made this Python environment."""
+    prefix = Path(sys.prefix) if prefix is None else prefix
+    if (prefix / "pipx_metadata.json").is_file():
+        return "pipx install --force"  # without --force, pipx leaves an installed boxnb as it is
+    if not _made_by_uv(prefix):
+        return "python -m pip install"
+    is_tool = _is_temporary(prefix) or (prefix / "uv-receipt.toml").is_file()
+    return "uv tool install" if is_tool else "uv pip install"
+
+
+def _is_temporary(prefix: Path) -> bool:
+    # Older versions of pipx did not tag their cache. Installed applications are in a folder called "venvs".
+    from_pipx = (prefix / "pipx_metadata.json").is_file()
+    return any(map(_is_cache, prefix.parents)) or (from_pipx and prefix.parent.name != "venvs")
 
 
 def _is_cache(folder: Path) -> bool:

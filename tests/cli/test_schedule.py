@@ -12,7 +12,7 @@ import pytest
 
 from boxnb import cli
 from boxnb.cli import schedule, temporary_python
-from boxnb.cli.temporary_python import why_temporary
+from boxnb.cli.temporary_python import install_command, why_temporary
 
 ROOT = Path(__file__).parents[2]
 TAG = "Signature: 8a477f597d28d172789f06886806bc55\n"
@@ -22,16 +22,22 @@ TEMPORARY = {
     "uvx": (".cache/uv", "archive-v0/Z1osd_TNtbr4COp2", UV, False, "uv tool install"),
     "uvx --no-cache": ("tmp/.tmpHnVev8", "archive-v0/v_M_hobG4eyv_0th", UV, False, "uv tool install"),
     "uv run --with": (".cache/uv", "builds-v0/.tmpfDJ1Se", UV, False, "uv tool install"),
-    "pipx run": (".cache/pipx", "af4915f07e4db3d", PIPX, True, "pipx install"),
-    "pipx run, made by uv": (".cache/pipx", "af4915f07e4db3d", UV, True, "pipx install"),
-    "pipx run, before it had a tag": ("", ".local/pipx/.cache/af4915f07e4db3d", PIPX, True, "pipx install"),
+    "pipx run": (".cache/pipx", "af4915f07e4db3d", PIPX, True, "pipx install --force"),
+    "pipx run, made by uv": (".cache/pipx", "af4915f07e4db3d", UV, True, "pipx install --force"),
+    "pipx run, before it had a tag": (
+        "",
+        ".local/pipx/.cache/af4915f07e4db3d",
+        PIPX,
+        True,
+        "pipx install --force",
+    ),
     "another tool's cache": (".cache/another", "environment", PIPX, False, "python -m pip install"),
 }
 """Where each command keeps the environment, as seen on Linux: the tagged folder, the environment, its settings, pipx's file."""
 
 LASTING = {
     "uv tool install": (".local/share/uv/tools/boxnb", UV, False),
-    "pipx install": (".local/share/pipx/venvs/boxnb", UV, True),
+    "pipx install --force": (".local/share/pipx/venvs/boxnb", UV, True),
     "pipx install, earlier": (".local/pipx/venvs/boxnb", PIPX, True),
     "a virtual environment": ("project/.venv", PIPX, False),
 }
@@ -61,9 +67,13 @@ def test_temporary_environment_is_recognized(kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", LASTING)
 def test_lasting_environment_is_accepted(kind: str, tmp_path: Path) -> None:
     """A tag inside the environment, or a tag with other content above it, does not make it temporary."""
-    below, settings, from_pipx = LASTING[kind]
+    below, settings, from_pipx, command = LASTING[kind]
     (tmp_path / "CACHEDIR.TAG").write_text("something else", encoding="utf-8")
-    assert why_temporary(environment(tmp_path / below, settings, from_pipx)) is None
+    prefix = environment(tmp_path / below, settings, from_pipx)
+    if kind == "uv tool install":
+        (prefix / "uv-receipt.toml").write_text("[tool]\n", encoding="utf-8")
+    assert why_temporary(prefix) is None
+    assert install_command(prefix) == command
 
 
 def test_this_python_is_accepted() -> None:
