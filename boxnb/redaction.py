@@ -185,7 +185,9 @@ def kinds_of_secrets(text: str) -> list[str]:
         for match in shape.finditer(searched):
             prefix = match[1]
             value = searched[match.end(1) : match.end()].strip("\\\"'/@ ")
-            if looks_secret(value, quoted=kind.startswith("a value") and prefix.endswith(("'", '"', ";"))):
+            # After a comma, a quoted word is more often the next in a list than the value of the name before it.
+            quoted = kind.startswith("a value") and re.search(r"[:=][^:=,]*['\";]$", prefix) is not None
+            if looks_secret(value, quoted=quoted):
                 name = re.search(r"[A-Za-z][\w-]*", prefix.replace("%26", "").replace("&amp;", ""))
                 kinds.append(kind.format(name=name[0].lower() if name else "a field"))
     return kinds

@@ -183,6 +183,10 @@ def test_code_that_handles_secrets_is_not_a_finding(source: str) -> None:
         "secret: True\npassword: None\ntoken: valid for 59 minutes\n",
         '{"token_type": "bearer", "access_token": "<redacted>", "client_secret": "***"}\n',
         "Cookie: theme\ncookie = yes\n",
+        "['access_token', 'expires_in', 'refresh_token', 'restricted_to']\n",
+        "{'grant_type': 'refresh_token', 'refresh_token': refresh_token}\n",
+        '{&quot;refresh_token&quot;: &quot;<span title=\\"a secret\\">3fa9</span>&quot;}\n',
+        'curl --data-urlencode "refresh_token=$REFRESH_TOKEN" --data-urlencode "client_secret=$CLIENT_SECRET"\n',
         "The authorization code expires after 30 seconds. authorization: the user grants access\n",
     ],
 )
