@@ -81,7 +81,7 @@ def _listed(names: list[str]) -> list[str]:
 def _start(folder: Path, options: list[str]) -> int:
     """Run JupyterLab in this process until the user stops it."""
     try:
-        require("boxnb lab", "boxnb[lab]", "jupyterlab.labapp")
+        require("boxnb lab", "boxnb[lab]", "jupyterlab", "jupyterlab.labapp")
     except MissingPackageError as error:
         complain(
             f"JupyterLab cannot start ({error.name or 'jupyterlab'} is missing). The notebooks are in "
