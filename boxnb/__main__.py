@@ -1,4 +1,4 @@
-"""Run `python -m boxnb run NOTEBOOK` and `python -m boxnb schedule NOTEBOOK`. See :mod:`boxnb.cli`."""
+"""Run ``python -m boxnb``, which is the same as the command ``boxnb``. See :mod:`boxnb.cli`."""
 
 from __future__ import annotations
 

@@ -63,6 +63,17 @@ _SHAPES = (
     (re.compile(r"(://[^\s/:@]+:)(?!<)[^\s/@]+@"), rf"\1{REDACTED}@"),
     (re.compile(r"(/dl/|boxcloud\.com(?::\d+)?/d/|(?<![^\s\"'])/d/(?=\d))[^\s\"'?<>]+"), rf"\1{REDACTED}"),
 )
+_SHAPE_KINDS = (
+    "an Authorization header",
+    "a bearer token",
+    "a value of {name}",
+    "a value of {name}",
+    "a value of {name}",
+    "a password in a URL",
+    "a download link that works without a sign-in",
+)
+"""What each of the formats above contains, for :func:`kinds_of_secrets`."""
+
 _PROGRAM = re.compile(r"<script\b(?![^>]*json)", re.IGNORECASE)
 _SCRIPT = re.compile(r"<script\b", re.IGNORECASE)
 _LABEL = re.compile(r"<(secret [0-9a-f]{4}|redacted)>")
@@ -159,6 +170,56 @@ def _redact_fields(text: str, known_spans: list[tuple[int, int]]) -> str:
             parts += [text[position:start], REDACTED]
             position = end
     return "".join(parts) + text[position:]
+
+
+def kinds_of_secrets(text: str) -> list[str]:
+    """
+    Return what a text contains in a format that contains secrets, such as ``a value of client_secret``; never the secret.
+
+    Unlike :func:`redact`, which may redact too much, it ignores values that cannot be secrets: fingerprints, short words,
+    figures and placeholders. In an HTML page, it does not search scripts.
+    """
+    searched = "".join(part for part in _split_scripts(text) if not _PROGRAM.match(part))
+    kinds = []
+    for (shape, _), kind in zip(_SHAPES, _SHAPE_KINDS, strict=True):
+        for match in shape.finditer(searched):
+            prefix = match[1]
+            value = searched[match.end(1) : match.end()].strip("\\\"'/@ ")
+            # After a comma, a quoted word is more often the next in a list than the value of the name before it.
+            quoted = kind.startswith("a value") and re.search(r"[:=][^:=,]*['\";]$", prefix) is not None
+            if looks_secret(value, quoted=quoted):
+                name = re.search(r"[A-Za-z][\w-]*", prefix.replace("%26", "").replace("&amp;", ""))
+                kinds.append(kind.format(name=name[0].lower() if name else "a field"))
+    return kinds
+
+
+_PLACEHOLDER = re.compile(
+    r"(?i)[\W_]*|x{3,}|<.*>|&lt;.*|\{.*|\$.*|%.*%|(?:your|my|the|an?|example|dummy|placeholder|todo|redacted|none|null|true|false)"
+    r"\b.*"
+)
+"""A value that stands for a secret but is not one: ``...``, ``xxx``, ``<token>``, ``{token}``, ``$TOKEN``, ``your-token``."""
+
+
+def looks_secret(value: str, *, quoted: bool = False) -> bool:
+    """
+    Return whether the value of a field with a secret name can be a secret.
+
+    A quoted value can be any password, except a placeholder. Other text after such a name is often prose or code, so it must
+    have at least eight characters, among them a digit and a letter, and be neither a call nor the name of an attribute.
+    """
+    if not value or _PLACEHOLDER.fullmatch(value):
+        return False
+    scheme, space, rest = value.partition(" ")
+    if space and scheme.lower() in ("basic", "bearer", "token"):
+        return looks_secret(rest)
+    if quoted:
+        return len(value) >= _SHORTEST
+    return (
+        len(value) >= 8
+        and re.search(r"\d", value) is not None
+        and re.search(r"[A-Za-z]", value) is not None
+        and re.search(r"[(\[{]|^\w+(?:\.[A-Za-z_]\w*)+$", value) is None
+    )
 
 
 def redact_page(page: str) -> str:

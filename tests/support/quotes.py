@@ -438,7 +438,7 @@ OTHER: dict[str, tuple[str, ...]] = {
     ),
     "01-upload-files": ("contains five files", "then five rows", "four times", "five rows with", "the same", "one call listed"),
     "02-run-log-and-mail": ("0 emails", "four characters", "most recent first"),
-    "03-weekly-report": ("python -m boxnb",),
+    "03-weekly-report": ("boxnb run", "boxnb schedule"),
     "04-other-scripts-other-apis": ("five devices", "15 rows in the sandbox", "the 15 devices", "use the same file", "run the two", "one row with the name",
         "the new one there", "a small one for practice",
     ),

@@ -23,11 +23,11 @@ from signing import refreshes, sign_in
 import boxnb
 from boxnb import cli, runs, store
 from boxnb.errors import RunRefusedError
-from boxnb.runs import notebooks
+from boxnb.runs import lock, notebooks
 from boxnb.sandbox import Sandbox
 from boxnb.sandbox.mail import Mailbox
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 WEEKLY = ROOT / "notebooks/4-automate/03-weekly-report.ipynb"
 ADA = "ada.admin@example.com"
 
@@ -399,7 +399,8 @@ def test_killed_run_ends_with_all_its_processes(sandbox: Sandbox, tmp_path: Path
     first_run.kill()
     first_run.wait()
     deadline = time.monotonic() + 20
-    while (any(map(is_alive, pids)) or list((home / "runs").glob("*.work"))) and time.monotonic() < deadline:
+    # The process that watches the kernel has the lock, and ends last.
+    while (any(map(is_alive, pids)) or lock.is_running("weekly")) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not any(map(is_alive, pids)) and list((home / "runs").glob("*.work")) == []
     with boxnb.run("weekly"):

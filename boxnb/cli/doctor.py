@@ -1,0 +1,34 @@
+"""``boxnb doctor``: check everything between this computer and Box."""
+
+from __future__ import annotations
+
+import argparse
+
+from ..signin.doctor import Findings, doctor
+from .exit_codes import FAILED
+from .terminal import show
+
+SIGNS = {"ok": "ok   ", "look": "look ", "wrong": "WRONG"}
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this verb."""
+    parser.add_argument("profile", metavar="PROFILE", help="a saved profile, signed in or only registered")
+    parser.epilog = "The exit code is 1 if a check says WRONG."
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Print the checks and return the exit code."""
+    findings = doctor(options.profile)
+    return show(text(findings)) or (FAILED if (findings["result"] == "wrong").any() else 0)
+
+
+def text(findings: Findings) -> str:
+    """Return one line per check, followed by what to do."""
+    width = findings["check"].str.len().max()
+    lines = []
+    for check, result, finding, remedy in findings.itertuples(index=False):
+        lines.append(f"{SIGNS.get(result, result)}  {check:<{width}}  {finding}")
+        if remedy:
+            lines.append(f"{'':{width + 9}}What to do: {remedy}")
+    return "".join(f"{line}\n" for line in lines)

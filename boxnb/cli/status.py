@@ -1,0 +1,36 @@
+"""``boxnb status``: show the saved sign-ins, without a call to Box."""
+
+from __future__ import annotations
+
+import argparse
+
+from ..signin.status import Status, status
+from .exit_codes import FAILED
+from .terminal import show
+
+NOTHING = "Nobody has signed in on this computer yet. Run boxnb lab, and open 1-onboard/01-register-and-sign-in.ipynb.\n"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this verb."""
+    parser.add_argument("profile", nargs="?", metavar="PROFILE", help="one profile (default: all)")
+    parser.epilog = "The exit code is 1 if a profile has a problem, such as a sign-in that has expired."
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Print the profiles and return the exit code."""
+    saved = status(options.profile)
+    return show(text(saved)) or (FAILED if saved["problem"].notna().any() else 0)
+
+
+def text(saved: Status) -> str:
+    """Return one paragraph per profile, with one line for each value that is known."""
+    if not len(saved):
+        return NOTHING
+    labels = {column: column.replace("_", " ") for column in saved.columns if column != "profile"}
+    width = max(map(len, labels.values()))
+    paragraphs = []
+    for profile, facts in saved.set_index("profile").iterrows():
+        lines = [f"  {labels[str(name)]:<{width}}  {value}" for name, value in facts.dropna().items()]
+        paragraphs.append("\n".join([str(profile), *lines]))
+    return "\n\n".join(paragraphs) + "\n"

@@ -1,0 +1,49 @@
+"""A weekly report as a plain script: the users who uploaded and downloaded the most, as a log, a table and an email.
+
+Change the settings, and run it by hand once: python weekly_report.py
+Then schedule it: boxnb schedule weekly_report.py --every week
+
+Exit codes: 0 it worked, 1 it failed, 4 it worked but the report was not mailed, 75 another run is still in progress.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import boxnb
+
+# The settings. No secret belongs here: the profile has the sign-in, and the password of the mail server.
+PROFILE = "sandbox"  # the saved sign-in, such as "acme"
+TO = ["print"]  # where the report goes: email addresses, or "print"
+SINCE = "7D"  # how far to look back
+NAME = "weekly-report"  # the name of the run: in the subject of the email, and in the name of the log
+LOGS = 30  # how many logs to keep, in runs/weekly-report next to the profiles
+
+
+def report(run: boxnb.runs.Run) -> None:
+    """Fetch one dataset, and attach what it shows to the report."""
+    events = boxnb.connect(PROFILE).events(since=SINCE)
+    transfers = events[events["event_type"].isin(["UPLOAD", "DOWNLOAD"])]
+    busiest = (
+        transfers.groupby(["created_by_login", "event_type"], observed=True).size().unstack(fill_value=0)
+    )
+    run.facts["Events"] = len(events)
+    run.attach(busiest.reset_index(), "busiest.csv")
+
+
+def main() -> int:
+    """Run the report: whatever happens, it is logged, and mailed if TO has an address."""
+    try:
+        with boxnb.run(NAME, to=TO, profile=PROFILE, keep=LOGS) as run:
+            report(run)
+    except boxnb.errors.RunRefusedError as error:
+        sys.stderr.write(f"{error}\n")
+        return 75
+    except boxnb.BoxNotebookError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 4 if run.undelivered else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,143 @@
+"""The verbs about saved sign-ins: ``status``, ``doctor``, ``sign-out`` and ``keep-alive`` print text and no secret."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+from signing import practice_client, sign_in
+
+from boxnb import cli, oauth, store
+from boxnb.cli import status
+from boxnb.sandbox import Sandbox
+from boxnb.signin import status as signin_status
+
+
+def printed(capsys: pytest.CaptureFixture[str]) -> tuple[str, str]:
+    """Return what a command printed, after checking that it contains no secret."""
+    out, err = capsys.readouterr()
+    for name in store.names():
+        saved = store.load(name)
+        assert saved is not None
+        secrets = [saved.client.client_secret]
+        if saved.token is not None and saved.token.refresh_token is not None:
+            secrets += [saved.token.access_token, saved.token.refresh_token]
+        for secret in secrets:
+            assert secret.reveal() not in out + err
+    return out, err
+
+
+def test_status_without_a_profile(capsys: pytest.CaptureFixture[str]) -> None:
+    """The exit code is 0, and one sentence says where to begin."""
+    assert cli.main(["status"]) == 0
+    assert printed(capsys) == (status.NOTHING, "")
+
+
+def test_status_lists_profiles(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each profile has a paragraph, with a line for each value that is known."""
+    sign_in(sandbox)
+    sign_in(sandbox, "other")
+    assert cli.main(["status"]) == 0
+    first, second = printed(capsys)[0].split("\n\n")
+    assert first.startswith("acme\n") and second.startswith("other\n")
+    assert re.search(r"^  signed in +True$", first, re.MULTILINE)
+    assert re.search(r"^  refresh days left +60$", first, re.MULTILINE)
+    assert cli.main(["status", "other"]) == 0
+    assert printed(capsys)[0].rstrip("\n") == second.rstrip("\n")
+
+
+def test_status_of_an_unknown_profile(capsys: pytest.CaptureFixture[str]) -> None:
+    """The exit code is 1."""
+    assert cli.main(["status", "acme"]) == cli.FAILED
+    assert "There is no profile 'acme'" in printed(capsys)[1]
+
+
+def test_status_of_a_sign_in_that_has_expired(sandbox: Sandbox) -> None:
+    """The problem is in the text, so that the exit code is 1."""
+    sign_in(sandbox)
+    later = time.time() + 61 * 86400
+    text = status.text(signin_status.status("acme", clock=lambda: later))
+    assert "  problem " in text and "Sign in again." in text
+
+
+def test_status_of_a_damaged_profile(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """The exit code is 1, and the other profile is still shown."""
+    sign_in(sandbox)
+    sign_in(sandbox, "other")
+    store.path("other").write_text("{", encoding="utf-8")
+    assert cli.main(["status"]) == cli.FAILED
+    out = capsys.readouterr().out
+    assert "is damaged" in out and "signed in" in out
+
+
+def test_doctor_of_a_working_sign_in(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """The exit code is 0, with one line per check."""
+    sign_in(sandbox)
+    assert cli.main(["doctor", "acme"]) == 0
+    lines = printed(capsys)[0].splitlines()
+    assert len(lines) > 8 and all(line.startswith(("ok ", "look ", " ")) for line in lines)
+
+
+def test_doctor_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    """The exit code is 1 if something is wrong, and the remedy follows the finding."""
+    assert cli.main(["doctor", "acme"]) == cli.FAILED
+    lines = printed(capsys)[0].splitlines()
+    (wrong,) = [number for number, line in enumerate(lines) if line.startswith("WRONG  profile")]
+    assert lines[wrong + 1].strip().startswith("What to do: ")
+
+
+def test_doctor_of_an_app_that_is_only_registered(
+    sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is wrong yet."""
+    store.save(store.Profile("acme", practice_client(sandbox)))
+    assert cli.main(["doctor", "acme"]) == 0
+    assert "nobody is signed in" in printed(capsys)[0]
+
+
+def test_sign_out(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """The token is revoked and deleted. A second sign-out also ends with exit code 0, because nobody is signed in."""
+    sign_in(sandbox)
+    assert cli.main(["sign-out", "acme"]) == 0
+    saved = store.load("acme")
+    assert saved is not None and saved.token is None
+    assert "was revoked" in printed(capsys)[0]
+    assert cli.main(["sign-out", "acme"]) == 0
+    assert "Nobody is signed in" in printed(capsys)[0]
+
+
+def test_sign_out_that_fails_keeps_the_token(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """If the server cannot be reached, the exit code is 1 and the message says so on standard error."""
+    sign_in(sandbox)
+    sandbox.stop()
+    assert cli.main(["sign-out", "acme"]) == cli.FAILED
+    out, err = printed(capsys)
+    assert out == "" and err.startswith("Not signed out: ")
+    saved = store.load("acme")
+    assert saved is not None and saved.token is not None
+
+
+def test_sign_out_of_an_unknown_profile(capsys: pytest.CaptureFixture[str]) -> None:
+    """A misspelled name must not look like a sign-out that worked."""
+    assert cli.main(["sign-out", "acem"]) == cli.FAILED
+    assert "There is no profile 'acem'" in printed(capsys)[1]
+
+
+def test_keep_alive(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """The refresh token is replaced, and the message shows fingerprints."""
+    before = sign_in(sandbox)
+    assert cli.main(["keep-alive", "acme"]) == 0
+    after = store.load("acme")
+    assert after is not None and after.token is not None and before.token is not None
+    out = printed(capsys)[0]
+    assert "another 60 days" in out and after.token.fingerprint in out and before.token.fingerprint in out
+
+
+def test_keep_alive_of_a_revoked_sign_in(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """The exit code is 1, so that a scheduler reports it."""
+    saved = sign_in(sandbox)
+    assert saved.token is not None
+    oauth.revoke(saved.client, saved.token)
+    assert cli.main(["keep-alive", "acme"]) == cli.FAILED
+    assert "Sign in again" in printed(capsys)[1]
