@@ -20,6 +20,7 @@ EXCHANGING: Final = "The code has arrived. Exchanging it for a token."
 BARE_CODE: Final = (
     "A code alone does not include the state, so nothing proves that it belongs to your request."
 )
+OTHER_ACCOUNT: Final = "Until now, this profile was signed in with another account."
 CANCELLED: Final = "Sign-in was cancelled. Run the panel's cell and this one again."
 INTERRUPTED: Final = "Interrupted. Run this cell again to keep waiting for the sign-in."
 PANEL_GONE: Final = "The sign-in panel is no longer on this page. Run this cell and the next one again."
