@@ -9,7 +9,6 @@ from typing import Any
 import requests
 
 from boxnb import oauth, store
-from boxnb.api.connection import Connection
 from boxnb.api.failures import CallRecord, api_error, attach_record
 from boxnb.errors import BoxNotebookError, InvalidClientError, InvalidGrantError, NotSignedInError
 from boxnb.oauth import Client
@@ -232,6 +231,10 @@ def remember_account(profile: str) -> dict[str, Any]:
     dict
         ``id``, ``name``, ``login``, ``role``, ``enterprise`` (a dict, or None for a personal account).
     """
+    from boxnb.api.connection import (
+        Connection,  # imports pandas, which the sign-in in a terminal does without
+    )
+
     box = Connection(profile)
     account: dict[str, Any] = store.known_account(box.get("/users/me", fields=FIELDS)) or {}
     save_account(profile, box.session.auth.saved_token, account)

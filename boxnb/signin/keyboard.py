@@ -13,6 +13,7 @@ import os
 import queue
 import re
 import select
+import signal
 import sys
 import threading
 import time
@@ -97,18 +98,27 @@ class Terminal(Keyboard):
         self._descriptor = descriptor
         self._echo = False
         self._original: list[Any] = []
+        self._was_suspended = False
+        self._sigcont: Any = None
 
     if sys.platform != "win32":
 
         def __enter__(self) -> Keyboard:
             self._original = termios.tcgetattr(self._descriptor)
             self._apply(termios.TCSAFLUSH)
+            if threading.current_thread() is threading.main_thread():
+                self._sigcont = signal.signal(signal.SIGCONT, self._note_suspension)
             return self
+
+        def _note_suspension(self, _number: int, _frame: object) -> None:
+            self._was_suspended = True
 
         def __exit__(
             self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
         ) -> None:
             """Restore the terminal, and drop what was typed too late: an address must not reach the shell."""
+            if self._sigcont is not None:
+                signal.signal(signal.SIGCONT, self._sigcont)
             with contextlib.suppress(termios.error):  # the terminal is closed
                 termios.tcsetattr(self._descriptor, termios.TCSAFLUSH, self._original)
 
@@ -121,9 +131,9 @@ class Terminal(Keyboard):
             termios.tcsetattr(self._descriptor, when, mode)
 
         def _restore_after_suspension(self) -> None:
-            """Hide the input again after Ctrl-Z and ``fg``: a shell changes the terminal's mode."""
-            echo = bool(termios.tcgetattr(self._descriptor)[3] & termios.ECHO)
-            if echo != self._echo and os.tcgetpgrp(self._descriptor) == os.getpgrp():
+            """After Ctrl-Z and ``fg``, hide the input again and repeat the prompt. A shell changes the terminal's mode."""
+            if self._was_suspended and os.tcgetpgrp(self._descriptor) == os.getpgrp():
+                self._was_suspended = False
                 self._apply()
                 self._screen.redraw()
 

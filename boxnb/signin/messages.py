@@ -12,8 +12,11 @@ from boxnb.errors import BoxNotebookError, SignInCancelled, SignInError, SignInT
 from boxnb.oauth.failures import ONBOARDING, capitalized, display_name, network_trouble
 from boxnb.oauth.token import Token
 from boxnb.secret import Secret
-from boxnb.signin.status import UNCHECKED
 
+UNCHECKED: Final = (
+    "Certificates are not checked, so anyone between this computer and the server can read the secrets. "
+    "Run boxnb.store.configure({name!r}, verify=True), or pass the path of your company's CA bundle instead."
+)
 ALREADY_SIGNED_IN: Final = "Already signed in. There is nothing to do here."
 SIGNED_IN: Final = "Signed in."
 EXCHANGING: Final = "The code has arrived. Exchanging it for a token."

@@ -227,9 +227,9 @@ class _Conversation:
         with contextlib.suppress(KeyboardInterrupt):  # a second Ctrl-C does not wait
             self._flow.cancel()
             deadline = self._monotonic() + CLEAN_UP_SECONDS
-            for thread in threading.enumerate():
-                if thread.name == "boxnb-sign-in":
-                    thread.join(max(0.0, deadline - self._monotonic()))
+            # The thread of an exchange starts another one, which revokes the token.
+            while (threads := _calls()) and self._monotonic() < deadline:
+                threads[0].join(POLL_SECONDS)
         return self._flow.step != "done"  # it may just have been saved
 
     def _require_reader(self, view: dict[str, Any]) -> None:
@@ -343,6 +343,11 @@ class _Conversation:
         while (answer := self._ask(text.YES_OR_NO).lower()) not in ("y", "yes", "n", "no"):
             self._screen.say(text.PLEASE_YES_OR_NO)
         self._flow.confirm(answer.startswith("y"))
+
+
+def _calls() -> list[threading.Thread]:
+    """Return the threads in which flows make calls."""
+    return [thread for thread in threading.enumerate() if thread.name == "boxnb-sign-in"]
 
 
 def _open_in_browser(link: str) -> bool:
