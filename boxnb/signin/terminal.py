@@ -29,6 +29,7 @@ from boxnb.signin.keyboard import POLL_SECONDS, Keyboard, choose
 from boxnb.signin.screen import Screen
 
 SIGNED_IN, NOT_SIGNED_IN = 0, 1
+REMOTE: Final = ("SSH_CONNECTION", "JUPYTERHUB_SERVICE_PREFIX")  # the person's browser is on another computer
 BROWSER_SECONDS: Final = 2.0  # how long the last page of the browser may take before this process ends
 CLEAN_UP_SECONDS: Final = 15.0  # how long a call that is in progress, or a revocation, may take after Ctrl-C
 
@@ -101,7 +102,6 @@ def sign_in(
             conversation.run(again, change_app)
             flow.wait_for_browser(BROWSER_SECONDS)
         except BaseException as error:
-            screen.end_line()
             unfinished = conversation.stop()
             if isinstance(error, EOFError):
                 raise text.input_ended(profile) from None
@@ -110,8 +110,8 @@ def sign_in(
             if unfinished:
                 raise text.stopped(profile) from None
         finally:
-            screen.end_line()
             flow.close()
+            screen.end_line()
     saved = store.load(profile)
     if saved is None:
         raise NotSignedInError(text.outcome(profile))
@@ -225,6 +225,8 @@ class _Conversation:
     def stop(self) -> bool:
         """Cancel the flow, and let its calls end, so that no unwanted token stays valid. Return whether that prevented it."""
         with contextlib.suppress(KeyboardInterrupt):  # a second Ctrl-C does not wait
+            with contextlib.suppress(OSError):  # nobody reads the output any more
+                self._screen.end_line()
             self._flow.cancel()
             deadline = self._monotonic() + CLEAN_UP_SECONDS
             # The thread of an exchange starts another one, which revokes the token.
@@ -308,7 +310,7 @@ class _Conversation:
         if moved := messages.port_note(view["redirect_uri"], view["listening"], view["server"]):
             say(moved)
         proxied = bool(jupyterhub.local_url(view["redirect_uri"]))
-        remote = bool(os.environ.get("SSH_CONNECTION"))
+        remote = any(os.environ.get(name) for name in REMOTE)
         say(text.how_it_comes_back(bool(view["listening"]), proxied, remote, view["practice"]) + "\n")
 
     def _prompt(self) -> str:
@@ -380,4 +382,5 @@ def _stopping_at_sigterm() -> Iterator[None]:
 
 def _print_error(message: str) -> None:
     if sys.stderr is not None:
-        sys.stderr.write(encoding.printable(f"{message}\n", sys.stderr))
+        with contextlib.suppress(OSError):  # the terminal is closed
+            sys.stderr.write(encoding.printable(f"{message}\n", sys.stderr))

@@ -81,7 +81,7 @@ def how_it_comes_back(listening: bool, proxied: bool, remote: bool, practice: bo
     """Return how the code comes back: by itself, or in an address to copy.
 
     ``listening`` is whether the receiver waits, ``proxied`` whether a JupyterHub forwards to it, and ``remote`` whether
-    this is an SSH session, whose browser is on another computer.
+    this is an SSH session or a JupyterHub, whose browser is on another computer.
     """
     copy = "copy its whole address from the address bar within 30 seconds, and paste it here."
     if proxied:
