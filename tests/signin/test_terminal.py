@@ -415,6 +415,7 @@ def test_the_input_is_hidden_again_after_a_suspension(
     assert shell.hides_input()
     shell.type(f"{address}\n")
     shell.until("every use returns a new one")
+    shell.until(r"ready> \Z")
     shell.type("exit\n")
     shell.wait()
     assert code_of(address) not in shell.shown
@@ -554,6 +555,7 @@ def test_a_damaged_profile_is_one_sentence() -> None:
     """The message names the file; there is no traceback."""
     store.path("lab").parent.mkdir(parents=True)
     store.path("lab").write_text("{", encoding="utf-8")
+    store.path("lab").chmod(0o600)
     child = piped(*command())
     output, errors = child.communicate(timeout=90)
     assert (child.returncode, output) == (1, "")
