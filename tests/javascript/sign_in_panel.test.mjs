@@ -138,9 +138,11 @@ test("the question says why the user has to confirm", () => {
   const confirming = { ...VIEW, step: "confirm", who: ADMIN };
   const question = (changes) => (
     panel.texts({ ...confirming, ...changes }, panel.newState())[".bx-confirm-who"]);
-  assert.equal(question({ bare: true }), "The state was not checked, because a code alone does not include it. "
+  assert.equal(question({ bare: true }),
+    "The state was not checked, because a code alone does not include it. "
     + "The code signs in Ada (ada@example.com) – admin of Acme. Is this you, in the right enterprise?");
-  assert.equal(question({ before: { ...ADMIN, name: "Bob", login: "bob@example.com", role: "user" } }),
+  const bob = { ...ADMIN, name: "Bob", login: "bob@example.com", role: "user" };
+  assert.equal(question({ before: bob }),
     "Until now, this profile was signed in as Bob (bob@example.com) – managed user of Acme. "
     + "The code signs in Ada (ada@example.com) – admin of Acme. Is this you, in the right enterprise?");
 });
