@@ -172,7 +172,7 @@ def explain_missing_code(reading: Reading, pasted: str, box: str, host: str) -> 
     except ValueError:  # an unmatched bracket
         return f"There is no code in the pasted text. {advice}"
     if parts.path.endswith("/granted"):
-        return "This page only says that the notebook already has the code. Look at the panel; there is nothing to paste."
+        return "This page only says that boxnb already has the code. There is nothing to paste."
     on_box = host.endswith(".box.com") and pasted_host.endswith("box.com")
     if pasted_host and (pasted_host == host.lower() or on_box):
         return f"This is a page of {box}, and there is no code in its address. {advice}"

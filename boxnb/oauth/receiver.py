@@ -8,7 +8,6 @@ It does not write a log, because a request line would contain the code.
 from __future__ import annotations
 
 import hmac
-import html
 import socket
 import threading
 from collections.abc import Callable, Iterable
@@ -17,78 +16,13 @@ from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 from boxnb.errors import SignInError
-from boxnb.oauth.failures import capitalized, display_name
+from boxnb.oauth.landing_pages import landing_page
 
 LOOPBACK: Final = ("127.0.0.1", "localhost")
 NEIGHBOURS: Final = 10  # ports to try after a busy one, before taking any free port
 
-_PAGES: Final = {
-    "granted": (
-        "Permission received",
-        (
-            "The code has reached your notebook, which is now exchanging it for a token. "
-            "You can close this tab and go back to the notebook."
-        ),
-    ),
-    "denied": (
-        "Permission was not given",
-        (
-            "{Box} was told not to grant access, so nothing was saved. "
-            "Close this tab. The panel in the notebook is ready for another attempt."
-        ),
-    ),
-    "failed": (
-        "{Box} did not grant access",
-        (
-            "It sent an error instead of a code, so nothing was saved. "
-            "Close this tab. The panel in the notebook says what the error means."
-        ),
-    ),
-    "unproved": (
-        "It seems that {box} did not grant access",
-        (
-            "The address contains an error but no state, so anyone could have sent it. Your notebook keeps waiting. "
-            "If you were just signing in, the panel in the notebook says what the error means."
-        ),
-    ),
-    "wrong-state": (
-        "This response belongs to another request",
-        (
-            "It does not contain the state that your notebook sent, so it was ignored and nothing was saved. "
-            "Close this tab and open {box} again from the panel."
-        ),
-    ),
-    "used": (
-        "This response was already used",
-        "The notebook accepts one response per request. Close this tab and look at the panel in the notebook.",
-    ),
-    "not-found": ("Nothing here", "This address only waits for the response to a sign-in to {box}."),
-    "refused": (
-        "Not accepted",
-        "This address accepts only a GET request from the browser that {box} sent here.",
-    ),
-}
-_STYLE: Final = (
-    ":root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:12vh auto;padding:0 1.2rem}"
-    "h1{font-size:1.35rem;margin:0 0 .5rem}p{margin:.4rem 0}small{opacity:.72}"
-)
-
-
 # Pages with a URL of their own, to which the browser is redirected.
 _WITH_OWN_URL: Final = ("granted", "denied", "failed", "unproved", "wrong-state")
-
-
-def landing_page(name: str, server: str = "Box") -> bytes:
-    """Return one of boxnb's own pages as HTML. It never shows anything from the request's URL."""
-    box = display_name(server)
-    title, text = (part.replace("{Box}", capitalized(box)).replace("{box}", box) for part in _PAGES[name])
-    page = (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>boxnb: {html.escape(title)}</title>'
-        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>'
-        f"<h1>{html.escape(title)}</h1><p>{html.escape(text)}</p>"
-        f"<p><small>This page comes from boxnb on your notebook's computer, not from {html.escape(box)}.</small></p></html>"
-    )
-    return page.encode("utf-8")
 
 
 def can_listen(redirect_uri: str) -> bool:
@@ -141,7 +75,7 @@ class Receiver:
     on_redirect
         Called in the receiver's thread with the whole redirect URL. Do not log the URL, because it contains the code. It
         is called once for the expected redirect, and for each redirect with a wrong state, or with an error but no
-        state, so that the panel can report it.
+        state, so that it can be reported.
     ports
         Other ports to try, in this order.
     seconds
@@ -181,6 +115,7 @@ class Receiver:
         self._seconds = seconds
         self._server_name = server
         self._used = False
+        self._last_page_sent = threading.Event()
         self._port = 0
         self._guard = threading.Lock()
         self._server: _Server | None = None
@@ -262,6 +197,12 @@ class Receiver:
         """Wait for the redirect of the next request, on the same port."""
         with self._guard:
             self._state, self._used = state, False
+            self._last_page_sent.clear()
+
+    def wait_for_browser(self, seconds: float) -> None:
+        """Wait until the browser has loaded the page after a caught redirect, for at most ``seconds``."""
+        if self._used and self.listening:
+            self._last_page_sent.wait(seconds)
 
     def close_soon(self, seconds: float = 20) -> None:
         """Close after `seconds`, when the browser has had time to fetch its last page."""
@@ -316,6 +257,7 @@ class Receiver:
                         self._page(409 if page == "used" else 404, page)
                 elif parts.path in {f"{base}/{page}" for page in _WITH_OWN_URL}:
                     self._page(200, parts.path.rpartition("/")[2])
+                    receiver._last_page_sent.set()
                 else:
                     self._page(404, "not-found")
 

@@ -9,7 +9,6 @@ from typing import Any
 import requests
 
 from boxnb import oauth, store
-from boxnb.api.connection import Connection
 from boxnb.api.failures import CallRecord, api_error, attach_record
 from boxnb.errors import BoxNotebookError, InvalidClientError, InvalidGrantError, NotSignedInError
 from boxnb.oauth import Client
@@ -118,6 +117,24 @@ def save_token_pair(
         return True
 
 
+def save_or_revoke(
+    profile: str,
+    client: Client,
+    token: Token,
+    skew: float,
+    account: dict[str, Any] | None,
+    is_current: Callable[[], bool],
+) -> bool:
+    """Save a new token pair as :func:`save_token_pair` does, and revoke it if it is not saved. Return whether it was."""
+    saved = False
+    try:
+        saved = save_token_pair(profile, client, token, skew, account, is_current)
+    finally:
+        if not saved and not is_saved(profile, token):  # saving can fail after the pair is on disk
+            revoke_unwanted(profile, client, token)
+    return saved
+
+
 def save_account(profile: str, token: Token, account: dict[str, Any]) -> None:
     """Save which account signed in, unless another token pair was saved in the meantime."""
 
@@ -140,6 +157,33 @@ def revoke_unwanted(profile: str, client: Client, token: Token) -> str:
     except (OSError, BoxNotebookError) as error:
         return messages.not_revoked(error, client.server.name)
     return ""
+
+
+def who_is_or_revoke(profile: str, client: Client, token: Token) -> dict[str, Any]:
+    """Return the account of a pair that is not saved yet, as :func:`who_is` does. If that fails, revoke the pair and raise."""
+    try:
+        return who_is(profile, client, token)
+    except (OSError, BoxNotebookError):
+        revoke_unwanted(profile, client, token)
+        raise
+
+
+def saved_account(profile: str) -> dict[str, Any]:
+    """Return the account that the profile was last signed in with, or an empty dict if none is known."""
+    try:
+        saved = store.load(profile)
+    except BoxNotebookError:  # saving will report what is wrong with the profile
+        return {}
+    return (saved.account if saved is not None else None) or {}
+
+
+def is_other_account(before: dict[str, Any], account: dict[str, Any]) -> bool:
+    """Return whether two known accounts differ in their user or their enterprise."""
+    ids = [
+        (fields.get("id") or fields.get("login"), (fields.get("enterprise") or {}).get("id"))
+        for fields in (before, account)
+    ]
+    return any(None not in pair and pair[0] != pair[1] for pair in zip(*ids, strict=True))
 
 
 def try_saved_sign_in(profile: str, saved: store.Profile) -> tuple[bool, str, dict[str, Any]]:
@@ -187,6 +231,10 @@ def remember_account(profile: str) -> dict[str, Any]:
     dict
         ``id``, ``name``, ``login``, ``role``, ``enterprise`` (a dict, or None for a personal account).
     """
+    from boxnb.api.connection import (
+        Connection,  # imports pandas, which the sign-in in a terminal does without
+    )
+
     box = Connection(profile)
     account: dict[str, Any] = store.known_account(box.get("/users/me", fields=FIELDS)) or {}
     save_account(profile, box.session.auth.saved_token, account)

@@ -37,7 +37,7 @@ from ..redaction import one_line
 from ..secret import Secret
 from ..transport.network_trouble import proxy_for
 from ..transport.sessions import Session, unsigned_session
-from .status import UNCHECKED
+from .messages import UNCHECKED
 
 CLOCK_TOLERANCE = 600.0
 """Seconds that this computer's clock may differ from the server's before the doctor reports it."""

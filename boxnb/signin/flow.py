@@ -1,4 +1,4 @@
-"""A plain state object for the sign-in. It makes every decision of the panel, without widgets or an event loop.
+"""A plain state object for the sign-in. It makes every decision of the panel and the terminal, without a user interface.
 
 For each event (a paste, a redirect that the receiver caught, a confirmation), there is a method that returns immediately.
 Network calls run in a thread. `snapshot` returns what a view can show, which never includes a secret.
@@ -20,14 +20,16 @@ from boxnb.oauth.token import Token
 from boxnb.secret import Secret
 from boxnb.signin import messages
 from boxnb.signin.account import (
-    is_saved,
+    is_other_account,
     profile_session,
     revoke_unwanted,
     save_account,
     save_client,
-    save_token_pair,
+    save_or_revoke,
+    saved_account,
     try_saved_sign_in,
     who_is,
+    who_is_or_revoke,
 )
 from boxnb.signin.jupyterhub import listening_url, wait_at
 
@@ -80,6 +82,7 @@ class SignInFlow:
         self._caught_at: float | None = None
         self._pending: tuple[Client, Token] | None = None
         self._account: dict[str, Any] = {}
+        self._to_confirm: dict[str, Any] = {"bare": False, "before": {}}  # why the user has to confirm
         self._token: Token | None = None
         self._skew = 0.0  # seconds by which the server's clock is ahead
 
@@ -165,7 +168,7 @@ class SignInFlow:
         self._handle_redirect(url, bare=False, caught=True)
 
     def confirm(self, yes: bool) -> None:
-        """Handle the answer to "Is this you?" after a bare code. If the user declines, save nothing and revoke the pair."""
+        """Handle the answer to "Is this you?". If the user declines, save nothing and revoke the pair."""
         with self._lock:
             if self.step != "confirm" or self._pending is None or self.busy:
                 return
@@ -206,6 +209,11 @@ class SignInFlow:
         if receiver is not None:
             receiver.close()
 
+    def wait_for_browser(self, seconds: float) -> None:
+        """Wait until the browser has its last page, for at most ``seconds``. Without a caught redirect, return immediately."""
+        if self._receiver is not None:
+            self._receiver.wait_for_browser(seconds)
+
     @property
     def finished(self) -> bool:
         """Whether the flow has ended: signed in, cancelled or failed."""
@@ -217,7 +225,7 @@ class SignInFlow:
             client = self._client if self.step != "register" else None
             secret = client.client_secret if client is not None else self._secret
             app = (client.client_id, client.redirect_uri) if client else tuple(self.draft.values())
-            is_done = self.step == "done"
+            token = self._token if self.step == "done" else None
             return {
                 **{name: getattr(self, name) for name in ("step", "busy", "profile", "alert", "note")},
                 **dict(zip(self.draft, app, strict=True)),
@@ -225,13 +233,12 @@ class SignInFlow:
                 "server": self._server.name,
                 "secret": secret.fingerprint if secret else "",
                 "default_redirect": self.default_redirect,
-                "listening": listening_url(self._receiver),
+                "listening": listening_url(self._receiver) if token is None else "",
                 "authorize_url": self._link(),
                 "left": self._code_seconds_left(),
                 "who": messages.account_fields(self._account) if self.step in ("confirm", "done") else {},
-                "saved": messages.saved_pair(self.profile, self._token, self._clock() + self._skew)
-                if is_done
-                else {},
+                **self._to_confirm,
+                "saved": messages.saved_pair(self.profile, token, self._clock() + self._skew),
             }
 
     def _still_works(self, saved: store.Profile) -> bool:
@@ -310,24 +317,28 @@ class SignInFlow:
                 self._in_thread(revoke_unwanted, self.profile, client, token)
                 return
             self._caught_at = None
-        if bare:
-            self._ask_for_confirmation(client, token, state)
-        else:
+        before = saved_account(self.profile)
+        if not bare and not before:
             self._save(client, token, state)
+            return
+        account = who_is_or_revoke(self.profile, client, token)
+        before = before if is_other_account(before, account) else {}
+        if bare or before:
+            why = {"bare": bare, "before": messages.account_fields(before) if before else {}}
+            self._ask_for_confirmation(client, token, state, account, why)
+        else:
+            self._save(client, token, state, account)
 
-    def _ask_for_confirmation(self, client: Client, token: Token, state: str) -> None:
-        """Show whose account a bare code belongs to, before anything is saved."""
-        try:
-            account = who_is(self.profile, client, token)
-        except (OSError, BoxNotebookError):
-            revoke_unwanted(self.profile, client, token)
-            raise
+    def _ask_for_confirmation(
+        self, client: Client, token: Token, state: str, account: dict[str, Any], why: dict[str, Any]
+    ) -> None:
+        """Show the account before anything is saved: of a code without its state, or if it is not the same as before."""
         with self._lock:
             current = self._state == state
             if current:
-                self._account, self._pending = account, (client, token)
+                self._account, self._to_confirm, self._pending = account, why, (client, token)
                 self.busy, self.step = False, "confirm"
-                self.note = messages.BARE_CODE
+                self.note = messages.BARE_CODE if why["bare"] else messages.OTHER_ACCOUNT
         if not current:  # cancelled in the meantime
             revoke_unwanted(self.profile, client, token)
         self.on_change()
@@ -340,15 +351,8 @@ class SignInFlow:
     def _save(self, client: Client, token: Token, state: str, account: dict[str, Any] | None = None) -> None:
         """Save the token pair with the registered redirect URI, unless the flow was cancelled in the meantime."""
         self._skew = token.obtained_at - self._clock()
-        saved, registered = False, self._client or client
-        try:
-            saved = save_token_pair(
-                self.profile, registered, token, self._skew, account, lambda: self._state == state
-            )
-        finally:
-            if not saved and not is_saved(self.profile, token):  # saving can fail after the pair is on disk
-                revoke_unwanted(self.profile, client, token)
-        if saved:
+        registered = self._client or client
+        if save_or_revoke(self.profile, registered, token, self._skew, account, lambda: self._state == state):
             self._finish(client, token, account or {})
 
     def _finish(self, client: Client, token: Token, account: dict[str, Any]) -> None:
@@ -363,9 +367,8 @@ class SignInFlow:
         with self._lock:
             self._account, self._token, self._pending, self._state = account, token, None, ""
             self.step, self.busy, self.note, self.alert = "done", False, note, ""
-            receiver, self._receiver = self._receiver, None
-        if receiver is not None:
-            receiver.close_soon()
+            if self._receiver is not None:
+                self._receiver.close_soon()
         self.on_change()
 
     def _in_thread(self, work: Callable[..., object], *arguments: Any) -> None:

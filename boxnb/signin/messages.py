@@ -12,14 +12,18 @@ from boxnb.errors import BoxNotebookError, SignInCancelled, SignInError, SignInT
 from boxnb.oauth.failures import ONBOARDING, capitalized, display_name, network_trouble
 from boxnb.oauth.token import Token
 from boxnb.secret import Secret
-from boxnb.signin.status import UNCHECKED
 
+UNCHECKED: Final = (
+    "Certificates are not checked, so anyone between this computer and the server can read the secrets. "
+    "Run boxnb.store.configure({name!r}, verify=True), or pass the path of your company's CA bundle instead."
+)
 ALREADY_SIGNED_IN: Final = "Already signed in. There is nothing to do here."
 SIGNED_IN: Final = "Signed in."
 EXCHANGING: Final = "The code has arrived. Exchanging it for a token."
 BARE_CODE: Final = (
     "A code alone does not include the state, so nothing proves that it belongs to your request."
 )
+OTHER_ACCOUNT: Final = "Until now, this profile was signed in with another account."
 CANCELLED: Final = "Sign-in was cancelled. Run the panel's cell and this one again."
 INTERRUPTED: Final = "Interrupted. Run this cell again to keep waiting for the sign-in."
 PANEL_GONE: Final = "The sign-in panel is no longer on this page. Run this cell and the next one again."

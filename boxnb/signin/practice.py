@@ -29,10 +29,15 @@ def practice_client() -> Client:
     return Client(app["client_id"], Secret(app["client_secret"]), app["redirect_uri"], server_of(running))
 
 
-def ready() -> None:
-    """Make sure that the shared sandbox is running, that the profile has its URLs, and that a user is signed in."""
+def grant(link: str) -> str:
+    """Grant access in the shared sandbox as its practice admin. Return the address of the redirect, which contains the code."""
     from .. import sandbox
 
+    return sandbox.start().approve(link)
+
+
+def ready() -> None:
+    """Make sure that the shared sandbox is running, that the profile has its URLs, and that a user is signed in."""
     client = practice_client()
 
     def with_server(saved: store.Profile | None) -> store.Profile | None:
@@ -45,7 +50,7 @@ def ready() -> None:
     if saved is not None and saved.token is not None:
         return
     state = oauth.new_state()
-    redirect = sandbox.start().approve(oauth.authorization_url(client, state))
+    redirect = grant(oauth.authorization_url(client, state))
     token = oauth.exchange_code(client, oauth.parse_redirect(redirect, state=state))
 
     def with_token(saved: store.Profile | None) -> store.Profile:

@@ -15,14 +15,10 @@ from ..cards import Alert, card_html
 from ..errors import BoxNotebookError, NotSignedInError
 from ..local import encoding
 from ..oauth import Clock
+from .messages import UNCHECKED
 
 DAYS_TO_WARN = 50
 """The number of days after which an unused refresh token is reported as a problem. It expires after 60 days."""
-
-UNCHECKED = (
-    "Certificates are not checked, so anyone between this computer and the server can read the secrets. "
-    "Run boxnb.store.configure({name!r}, verify=True), or pass the path of your company's CA bundle instead."
-)
 
 STATUS_COLUMNS = {
     "profile": "str",

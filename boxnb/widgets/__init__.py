@@ -1,8 +1,9 @@
 """What a user sees in a notebook: the sign-in panel, tables, trees, charts.
 
-`sign_in_panel` is a view of `boxnb.signin.flow`. `table`, `tree`, `explorer` and `charts` show DataFrames; `progress` shows
-the progress of a pull. `text` formats sizes and counts, contains the messages of these views, and adds the plain fallback to widgets; charts have
-their own. `views` collects what notebooks import. `javascript` joins the JavaScript files of a widget.
+`front_end` decides between the sign-in panel and a sign-in by text. `sign_in_panel` is a view of `boxnb.signin.flow`.
+`table`, `tree`, `explorer` and `charts` show DataFrames; `progress` shows the progress of a pull. `text` formats sizes
+and counts, contains the messages of these views, and adds the plain fallback to widgets; charts have their own. `views` collects what notebooks
+import. `javascript` joins the JavaScript files of a widget.
 
 This layer imports `sdk` and the layers before it. `runs` and `labs` can import it.
 """
@@ -10,26 +11,31 @@ This layer imports `sdk` and the layers before it. `runs` and `labs` can import 
 from __future__ import annotations
 
 import importlib
-from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from boxnb.signin.flow import SignInFlow
-from boxnb.widgets.sign_in_panel import SignIn, sign_in
+from boxnb.widgets.front_end import sign_in
 
 if TYPE_CHECKING:
     from boxnb.widgets import charts as charts
     from boxnb.widgets import views as views
+    from boxnb.widgets.sign_in_panel import SignIn
 
 __all__ = ["SignIn", "SignInFlow", "sign_in"]
 _LAZY = ("charts", "views")
 
 
-def __getattr__(name: str) -> ModuleType:
-    """Load charts and views when they are first used. They need the extra ``explore``; signing in does not."""
+def __getattr__(name: str) -> Any:
+    """Load the panel, the charts and the views when they are first used.
+
+    Signing in by text works where the panel's packages are missing; charts and views need the extra ``explore``.
+    """
+    if name == "SignIn":
+        return importlib.import_module(".sign_in_panel", __name__).SignIn
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return importlib.import_module(f".{name}", __name__)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+    return sorted({*globals(), *_LAZY, "SignIn"})

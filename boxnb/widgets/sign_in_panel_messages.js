@@ -94,8 +94,11 @@ export const PANEL = {
 
   confirm: {
     label: "Is this you?",
-    question: (account) => "The state was not checked, because a code alone does not include it. "
-      + `The code signs in ${account}. Is this you, in the right enterprise?`,
+    question: (account, { bare, before }) => [
+      bare && "The state was not checked, because a code alone does not include it.",
+      before && `Until now, this profile was signed in as ${before}.`,
+      `The code signs in ${account}. Is this you, in the right enterprise?`,
+    ].filter(Boolean).join(" "),
     yes: "Yes, save it",
     no: "No, discard it",
   },

@@ -127,6 +127,10 @@ function catchText(view) {
   return view.hub ? PANEL.catch.throughHub : PANEL.catch.listening;
 }
 
+function confirmText({ who, bare, before }) {
+  return PANEL.confirm.question(accountText(who), { bare, before: accountText(before) });
+}
+
 function registerTexts(view) {
   const messages = PANEL.register;
   return {
@@ -152,7 +156,7 @@ export function texts(view, state) {
     ".bx-port": view.port,
     ".bx-paste-or": view.listening ? PANEL.catch.orPaste : PANEL.catch.paste,
     ".bx-catch-words": catchText(view),
-    ".bx-confirm-who": view.step === "confirm" ? PANEL.confirm.question(accountText(view.who)) : "",
+    ".bx-confirm-who": view.step === "confirm" ? confirmText(view) : "",
     ".bx-switch": view.practice ? PANEL.done.practise : PANEL.done.again,
   };
 }

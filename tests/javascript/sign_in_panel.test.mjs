@@ -12,6 +12,7 @@ const VIEW = {
   note: "", advice: "", alert: "", unchecked: "", port: "", authorize_url: "https://example.com/authorize",
   client_id: "id", secret: "f00d", redirect_uri: "http://127.0.0.1:1/callback",
   default_redirect: "http://127.0.0.1:1/callback", who: {}, saved: {},
+  bare: false, before: {},
 };
 
 test("the code step is current while the user is at Box", () => {
@@ -131,6 +132,19 @@ test("the panel says how the code comes back", () => {
   assert.equal(words({ hub: true })[".bx-catch-words"], PANEL.catch.throughHub);
   assert.equal(words({ listening: false })[".bx-catch-words"], PANEL.catch.byHand);
   assert.equal(words({ listening: false })[".bx-paste-or"], PANEL.catch.paste);
+});
+
+test("the question says why the user has to confirm", () => {
+  const confirming = { ...VIEW, step: "confirm", who: ADMIN };
+  const question = (changes) => (
+    panel.texts({ ...confirming, ...changes }, panel.newState())[".bx-confirm-who"]);
+  assert.equal(question({ bare: true }),
+    "The state was not checked, because a code alone does not include it. "
+    + "The code signs in Ada (ada@example.com) – admin of Acme. Is this you, in the right enterprise?");
+  const bob = { ...ADMIN, name: "Bob", login: "bob@example.com", role: "user" };
+  assert.equal(question({ before: bob }),
+    "Until now, this profile was signed in as Bob (bob@example.com) – managed user of Acme. "
+    + "The code signs in Ada (ada@example.com) – admin of Acme. Is this you, in the right enterprise?");
 });
 
 test("in every step each text is a string and each visibility a boolean", () => {

@@ -17,6 +17,8 @@ from boxnb.errors import SignInCancelled
 from boxnb.oauth import Client
 from boxnb.signin.flow import DEFAULT_REDIRECT, SignInFlow
 
+CO_ADMIN = "bo.nakamura@example.com"
+
 
 def code_of(url: str) -> str:
     """Return the authorization code in a redirect URL."""
@@ -219,6 +221,64 @@ def test_cancelling_after_the_confirmation_keeps_the_old_sign_in(sandbox: Any, w
     assert any(call["path"].endswith("/revoke") for call in sandbox.record())
     assert store.path("lab").read_bytes() == before
     assert boxnb.connect("lab").get("/users/me")["login"]
+
+
+def sign_in_as_another_user(sandbox: Any, watched: Any) -> tuple[bytes, dict[str, Any]]:
+    """Sign in as the admin, then as a co-admin. Return the file as saved before that, and the view that asks."""
+    watched.flow.paste(approve(sandbox, watched))
+    watched.until(is_signed_in)
+    before = store.path("lab").read_bytes()
+    watched.flow.again()
+    watched.flow.paste(approve(sandbox, watched, login=CO_ADMIN))
+    return before, watched.until(lambda view: view["step"] == "confirm")
+
+
+def test_another_account_replaces_the_saved_one_only_after_the_user_confirms(
+    sandbox: Any, watched: Any
+) -> None:
+    """The view names both accounts, and the file changes only after the user confirms."""
+    before, view = sign_in_as_another_user(sandbox, watched)
+    assert (view["bare"], view["who"]["login"]) == (False, CO_ADMIN)
+    assert view["before"]["login"] == "ada.admin@example.com"
+    assert "another account" in view["note"]
+    assert store.path("lab").read_bytes() == before
+    watched.flow.confirm(True)
+    watched.until(is_signed_in)
+    saved = store.load("lab")
+    assert saved is not None and saved.account is not None
+    assert saved.account["login"] == CO_ADMIN
+
+
+def test_another_account_that_the_user_declines_is_revoked(sandbox: Any, watched: Any) -> None:
+    """If the user declines, the file is unchanged, and the pair of the other account is revoked."""
+    before, _ = sign_in_as_another_user(sandbox, watched)
+    watched.flow.confirm(False)
+    watched.until(lambda view: view["step"] == "open" and not view["busy"])
+    assert store.path("lab").read_bytes() == before
+    assert any(call["path"].endswith("/revoke") for call in sandbox.record())
+
+
+def test_the_same_account_again_needs_no_confirmation(sandbox: Any, watched: Any) -> None:
+    """A second sign-in by the same user replaces the token pair."""
+    watched.flow.paste(approve(sandbox, watched))
+    first_fingerprint = watched.until(is_signed_in)["saved"]["fingerprint"]
+    watched.flow.again()
+    watched.flow.paste(approve(sandbox, watched))
+    assert watched.until(is_signed_in)["saved"]["fingerprint"] != first_fingerprint
+
+
+def test_an_unknown_account_does_not_replace_a_known_one(sandbox: Any, watched: Any) -> None:
+    """If Box does not say who signed in, the saved sign-in stays, and the new pair is revoked."""
+    watched.flow.paste(approve(sandbox, watched))
+    watched.until(is_signed_in)
+    before = store.path("lab").read_bytes()
+    watched.flow.again()
+    url = approve(sandbox, watched)
+    with sandbox.faults.during("/2.0/users/me", "500"):
+        watched.flow.paste(url)
+        assert "Cannot find out who signed in" in watched.until(has_alert)["alert"]
+    assert store.path("lab").read_bytes() == before
+    assert any(call["path"].endswith("/revoke") for call in sandbox.record())
 
 
 def test_opening_box_reopens_a_closed_receiver(sandbox: Any, watched: Any) -> None:
