@@ -70,16 +70,17 @@ def _write_guides(folder: Path) -> None:
 
 def _write_notebooks(folder: Path, patterns: list[str]) -> None:
     chosen = [path for path in paths() if any(path.match(pattern) for pattern in patterns)]
-    results = dict(executed(chosen)) if chosen else {}
+    for path, notebook in executed(chosen) if chosen else ():
+        _write_notebook(folder, path, notebook)
     for path in paths():
-        target = folder / "notebooks" / path.relative_to(FOLDER)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        notebook = results.get(path) or nbformat.read(path, as_version=4)
-        nbformat.write(notebook, target)
+        if path not in chosen:
+            _write_notebook(folder, path, nbformat.read(path, as_version=4))
     lines = [
         "# Notebooks",
         "",
-        "Each notebook was executed from top to bottom, and is shown with its outputs.",
+        "Each notebook was executed from top to bottom, and is shown with its outputs."
+        if len(chosen) == len(paths())
+        else "Some of these notebooks were executed, and are shown with their outputs.",
         "",
     ]
     lines += _toctree("", ["00-start-here"])
@@ -88,6 +89,12 @@ def _write_notebooks(folder: Path, patterns: list[str]) -> None:
             title, [f"{chapter}/{path.stem}" for path in paths() if path.parent.name == chapter]
         )
     (folder / "notebooks/index.md").write_text("\n".join(lines), encoding="utf-8")
+
+
+def _write_notebook(folder: Path, path: Path, notebook: nbformat.NotebookNode) -> None:
+    target = folder / "notebooks" / path.relative_to(FOLDER)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, target)
 
 
 def _toctree(title: str, pages: list[str]) -> list[str]:

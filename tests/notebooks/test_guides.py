@@ -1,4 +1,4 @@
-"""Every code block of the guides and the README runs against the sandbox, and prints what the document shows."""
+"""Every code block of the guides, the README and the start page of the documentation runs against the sandbox, and prints what the document shows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from guides import ROOT, RUN, Block, blocks
 
 FOLDER = ROOT / "notebooks/guides"
 GUIDES = sorted(FOLDER.glob("*.md"))
-DOCUMENTS = [*GUIDES, ROOT / "README.md"]
+DOCUMENTS = [*GUIDES, ROOT / "README.md", ROOT / ".docs/index.md"]
 
 # The first line of each block that no test runs, and why.
 NOT_RUN = {

@@ -14,6 +14,9 @@ from robot import Robot
 import boxnb
 from boxnb.labs.slides import without_widgets
 
+SECONDS = 600
+"""The time limit of one cell, which only a very busy computer reaches."""
+
 FOLDER = Path(__file__).parents[2] / "notebooks"
 
 
@@ -42,7 +45,8 @@ def executed(notebooks: Iterable[Path]) -> Iterator[tuple[Path, nbformat.Noteboo
     with own_home():
         for path in notebooks:
             notebook = nbformat.read(path, as_version=4)
-            Robot(notebook, learns=False, resources={"metadata": {"path": str(path.parent)}}).execute()
+            resources = {"metadata": {"path": str(path.parent)}}
+            Robot(notebook, learns=False, timeout=SECONDS, resources=resources).execute()
             for cell in notebook.cells:
                 without_widgets(cell)
             yield path, notebook
