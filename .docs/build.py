@@ -33,6 +33,18 @@ CHAPTERS = {
     "3-teach": "Teach",
     "4-automate": "Automate",
 }
+SECTIONS = {
+    "boxnb.frames.schema": "Datasets",
+    "boxnb.datasets.sharing": "Shared links",
+    "boxnb.signin.status": "Status of the profiles",
+    "boxnb.reports.people": "Reports about people",
+    "boxnb.reports.enterprise": "Reports about the whole enterprise",
+    "boxnb.reports.sharing": "Reports about sharing",
+    "boxnb.reports.storage": "Reports about storage",
+    "boxnb.reports.activity": "Reports about activity",
+}
+"""Headings for the modules that name columns."""
+
 ELSEWHERE = {
     "../../CHANGELOG.md": "../../changes.md",
     "../../.github/SECURITY.md": "../../security-policy.md",
@@ -141,10 +153,15 @@ def _columns_page() -> Iterator[str]:
     yield from ("Columns of every table", "======================", "")
     yield from ("Every table has the columns below, in this order, even when it has no rows.", "")
     yield from ("Times are in UTC, sizes are in bytes, and ids are text.", "")
+    previous = ""
     for full_name, dtypes in public.columns().items():
-        yield from (f".. py:data:: {full_name}", "   :no-typesetting:", "")
-        title = full_name.removeprefix("boxnb.")
-        yield from (title, "-" * len(title), "")
+        module, _, name = full_name.rpartition(".")
+        if module != previous:
+            title = SECTIONS[module]
+            yield from (title, "-" * len(title), "")
+        previous = module
+        yield from (name, "~" * len(name), "")
+        yield from (f".. py:data:: {full_name}", "   :no-typesetting:", "   :no-contents-entry:", "")
         yield from (
             ".. list-table::",
             "   :header-rows: 1",

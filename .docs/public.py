@@ -101,12 +101,13 @@ def homes() -> dict[str, str]:
 
 def columns() -> dict[str, dict[str, str]]:
     """Return the dtype of each column of each table, by the dotted name of the constant that lists them."""
+    shape = importlib.import_module("boxnb.reports.shape")
     tables: dict[str, dict[str, str]] = {}
     for module in COLUMNS:
         for name, value in vars(importlib.import_module(module)).items():
             full_name = f"{module}.{name}"
-            if not name.isupper():
-                continue
+            if not name.isupper() or value is getattr(shape, name, None):
+                continue  # the inputs of a report, which are the columns of a dataset
             if module == "boxnb.frames.schema" and isinstance(value, tuple):
                 tables[full_name] = {
                     column.name: KINDS[column.kind] for column in value if column.kind != "skip"

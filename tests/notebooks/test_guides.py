@@ -1,4 +1,4 @@
-"""Every code block of the guides, the README and the start page of the documentation runs against the sandbox, and prints what the document shows."""
+"""Every code block of the guides, README and the start page of the docs runs in the sandbox and prints what is shown."""
 
 from __future__ import annotations
 
