@@ -228,6 +228,7 @@ def problems(site: Path) -> list[str]:
     pages = {
         file.relative_to(site).as_posix(): Page(file.read_text(encoding="utf-8"))
         for file in sorted(site.rglob("*.html"))
+        if "_static" not in file.relative_to(site).parts  # templates of the theme, which no page shows
     }
     found: list[str] = []
     for name, page in pages.items():
