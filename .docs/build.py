@@ -27,6 +27,8 @@ import public  # noqa: E402
 from executed import FOLDER, executed, paths  # noqa: E402
 from sphinx.cmd.build import build_main  # noqa: E402
 
+from boxnb.labs.slides import WIDGET  # noqa: E402
+
 CHAPTERS = {
     "1-onboard": "Onboard",
     "2-explore": "Explore",
@@ -50,6 +52,8 @@ ELSEWHERE = {
     "../../.github/SECURITY.md": "../../security-policy.md",
 }
 """Links of guides to files that have another place in the documentation."""
+
+PANEL = "*In JupyterLab, the sign-in panel appears here. It needs a kernel, so this page cannot show it.*"
 
 LOADED = {"script": "src", "img": "src", "link": "href", "iframe": "src", "source": "src", "video": "src"}
 """Elements that load something, and the attribute with its address."""
@@ -106,6 +110,12 @@ def _write_notebooks(folder: Path, patterns: list[str]) -> None:
 def _write_notebook(folder: Path, path: Path, notebook: nbformat.NotebookNode) -> None:
     target = folder / "notebooks" / path.relative_to(FOLDER)
     target.parent.mkdir(parents=True, exist_ok=True)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if WIDGET in output.get(
+                "data", {}
+            ):  # only the panel has no plain fallback that says anything to a reader
+                output["data"] = {"text/markdown": PANEL}
     nbformat.write(notebook, target)
 
 
@@ -196,7 +206,7 @@ def _directive(full_name: str, value: object) -> Iterator[str]:
     elif inspect.isroutine(value):
         yield f".. autofunction:: {full_name}"
     else:
-        yield f".. py:data:: {full_name}"
+        yield f".. py:data:: {full_name.rpartition('.')[2]}"
         yield f"   :type: {type(value).__name__}"
         if isinstance(value, str | int | float):
             yield f"   :value: {value!r}"
