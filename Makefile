@@ -7,14 +7,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 START := notebooks/00-start-here.ipynb
 # Files and folders in which `make check` looks for the phrases of tests/words.txt.
-PROSE := README.md CONTRIBUTING.md CHANGELOG.md data/README.md environment.yml boxnb tests notebooks/00-start-here.ipynb notebooks/1-onboard notebooks/2-explore notebooks/4-automate
+PROSE := README.md CONTRIBUTING.md CHANGELOG.md data/README.md environment.yml .github .docs boxnb tests notebooks/guides notebooks/00-start-here.ipynb notebooks/1-onboard notebooks/2-explore notebooks/4-automate
 
 # The tests start over a thousand processes. Where the environment forbids Python to save compiled modules, each of them
 # would compile boxnb again, which takes longer than importing it.
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check words notebooks bench bench-report bench-transfers bench-views clean
+.PHONY: help lab test check words notebooks docs bench bench-report bench-transfers bench-views clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -e 's/:.*## /\t/'
@@ -48,6 +48,9 @@ words: $(VENV)/.installed-dev  ## find phrases to avoid, listed in tests/words.t
 
 notebooks: $(VENV)/.installed-test  ## execute every notebook against the sandbox, into build/notebooks/*.html
 	$(BIN)/python tests/support/to_html.py build/notebooks
+
+docs: $(VENV)/.installed-test  ## build the documentation, with every notebook executed, into build/docs (ARGS= such as "--execute 2-explore/*")
+	$(BIN)/python .docs/build.py build/docs $(ARGS)
 
 bench: $(VENV)/.installed-bench  ## compare the speed with other libraries, for minutes (ARGS= such as "--runs 3 --works users")
 	$(BIN)/python tests/bench/compare.py $(ARGS)

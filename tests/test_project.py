@@ -252,3 +252,68 @@ def test_pre_commit_runs_what_make_check_runs() -> None:
     hooks = config["repos"][0]["hooks"]
     assert [hook["entry"] for hook in hooks] == [line.strip() for line in commands.splitlines()]
     assert {hook["language"] for hook in hooks} == {"system"}
+
+
+WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / ".github").rglob("*.yml")), ids=relative)
+def test_files_for_github_are_valid_yaml(path: Path) -> None:
+    """Each YAML file under ``.github`` parses to a mapping."""
+    assert isinstance(yaml.safe_load(path.read_text(encoding="utf-8")), dict)
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=relative)
+def test_workflows_are_pinned_limited_and_marked_not_run(path: Path) -> None:
+    """Actions are pinned to a commit, jobs have few permissions and a time limit, and the first line says *not run*."""
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith("# Not run: ")
+    workflow = yaml.safe_load(text)
+    assert set(workflow) >= {"name", True, "permissions", "jobs"}  # YAML 1.1 reads the key ``on`` as True
+    assert workflow["permissions"] == {"contents": "read"}
+    for job in workflow["jobs"].values():
+        assert job["timeout-minutes"] <= 120
+        for step in job["steps"]:
+            assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", step.get("uses", f"a/b@{40 * '0'}")), step
+    assert len(re.findall(r"uses: .*@[0-9a-f]{40} # v\d+\.\d+\.\d+$", text, re.MULTILINE)) == text.count(
+        "uses:"
+    )
+
+
+def test_workflows_use_one_version_of_each_action() -> None:
+    """All workflows use the same commit of an action."""
+    uses = {
+        match for path in WORKFLOWS for match in re.findall(r"uses: (\S+)@", path.read_text(encoding="utf-8"))
+    }
+    pins = {
+        match
+        for path in WORKFLOWS
+        for match in re.findall(r"uses: (\S+@\S+)", path.read_text(encoding="utf-8"))
+    }
+    assert len(WORKFLOWS) == 3 and len(pins) == len(uses)
+
+
+def test_workflows_cover_every_system_and_the_oldest_python() -> None:
+    """The tests run on Linux, macOS and Windows, with the oldest supported Python and the lowest dependencies."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    workflow = yaml.safe_load((ROOT / ".github/workflows/tests.yml").read_text(encoding="utf-8"))
+    matrix = workflow["jobs"]["test"]["strategy"]["matrix"]
+    assert {name.partition("-")[0] for name in matrix["os"]} == {"ubuntu", "macos", "windows"}
+    assert f">={matrix['python'][0]}" == project["requires-python"]
+    assert {entry["dependencies"] for entry in matrix["include"]} == {"lowest"}
+
+
+def test_workflows_use_make_targets_and_files_that_exist() -> None:
+    """Every ``make`` target and every Python file that a workflow runs exists."""
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    text = "".join(path.read_text(encoding="utf-8") for path in WORKFLOWS)
+    assert set(re.findall(r"run: make ([a-z-]+)", text)) <= targets
+    files = re.findall(r"(?:python|run:) ((?:tests|\.ci)/[\w./]+)", text)
+    assert files and all((ROOT / file).exists() for file in files)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / ".github").rglob("*.md")), ids=relative)
+def test_links_of_files_for_github_exist(path: Path) -> None:
+    """Every relative link of a document under ``.github`` leads to a file."""
+    for target in re.findall(r"\]\(([^)#]+)\)", path.read_text(encoding="utf-8")):
+        assert target.startswith("https://") or (path.parent / target).exists(), target

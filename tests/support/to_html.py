@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 from pathlib import Path
 
 import nbformat
+from executed import FOLDER, executed, paths
 from nbconvert import HTMLExporter
-from robot import Robot
 
-import boxnb
-from boxnb.labs.slides import without_widgets
-
-ROOT = Path(__file__).parents[2]
 NO_NETWORK = {
     "require_js_url": "",
     "jquery_url": "",
@@ -24,12 +18,8 @@ NO_NETWORK = {
 }
 
 
-def convert(path: Path, target: Path) -> None:
-    """Run one notebook with the robot and write its page. Links to notebooks become links to their pages."""
-    notebook = nbformat.read(path, as_version=4)
-    Robot(notebook, learns=False, resources={"metadata": {"path": str(path.parent)}}).execute()
-    for cell in notebook.cells:
-        without_widgets(cell)
+def write(path: Path, notebook: nbformat.NotebookNode, target: Path) -> None:
+    """Write the page of an executed notebook. Links to notebooks become links to their pages."""
     exporter = HTMLExporter(**NO_NETWORK)
     page, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": path.stem}})
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -38,17 +28,13 @@ def convert(path: Path, target: Path) -> None:
 
 def main(folder: str) -> int:
     """Convert every notebook; return exit code 0."""
-    paths = sorted((ROOT / "notebooks").rglob("[0-9]*.ipynb"))
-    with tempfile.TemporaryDirectory() as home:
-        os.environ["BOXNB_HOME"] = home
-        try:
-            for path in paths:
-                target = Path(folder) / path.relative_to(ROOT / "notebooks").with_suffix(".html")
-                convert(path, target)
-                print(target)
-        finally:
-            boxnb.sandbox.stop()
-    return 0 if paths else 1
+    count = 0
+    for path, notebook in executed(paths()):
+        target = Path(folder) / path.relative_to(FOLDER).with_suffix(".html")
+        write(path, notebook, target)
+        print(target)
+        count += 1
+    return 0 if count else 1
 
 
 if __name__ == "__main__":
