@@ -36,6 +36,7 @@ __all__ = ["FAILED", "REFUSED", "UNDELIVERED", "USAGE", "VERBS", "main", "parser
 VERBS = {
     "lab": "copy the notebooks to a folder and open them in JupyterLab",
     "new": "copy one notebook, or the plain script, into the current folder",
+    "sign-in": "sign in by text, in a terminal or over SSH",
     "status": "show the saved sign-ins, without a call to Box",
     "doctor": "check everything between this computer and Box",
     "sign-out": "revoke a saved sign-in and delete it from this computer",
