@@ -75,7 +75,7 @@ class Profile:
         )
 
     def with_pair_of(self, other: Profile) -> Profile:
-        """Return this profile with the token pair of ``other``, a newer version, and the fields that belong to the pair."""
+        """Return this profile with the token pair and the related fields of ``other``, a newer version."""
         return dataclasses.replace(
             self,
             token=other.token,
@@ -97,7 +97,7 @@ class Profile:
             return ""
         if later.account is None:
             # A refresh keeps the account, so this is a new sign-in, whose user is not known yet.
-            return "" if later.token is None or later.token == self.token else "was signed in again"
+            return "" if later.token is None or later.token == self.token else "has a new sign-in"
         own_id, later_id = self.account.get("id"), later.account.get("id")
         if None not in (own_id, later_id) and own_id != later_id:
             owner = later.account.get("name") or later.account.get("login") or "another user"
@@ -112,7 +112,7 @@ class Profile:
 
 
 def _server_host(url: str) -> str:
-    """Return a server's host, or ``this computer`` for loopback. The port is left out, because a sandbox's can change."""
+    """Return a server's host, or ``this computer`` for loopback. The port is left out, because a sandbox's port can change."""
     host = urlsplit(url).hostname or ""
     return "this computer" if host in LOOPBACK else host
 

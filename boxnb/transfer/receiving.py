@@ -132,7 +132,7 @@ def _download_rest(caller: Caller, file: RemoteFile, incoming: _Incoming) -> Non
         before = incoming.received
         failure = _download_more(caller, file, incoming)
         if incoming.received > before:
-            waits = calls.retry_waits()  # there was progress, so count the attempts from the start
+            waits = calls.retry_waits()  # there was progress, so start counting the attempts again
             if failure is None:
                 continue
         if failure is None:
