@@ -71,17 +71,20 @@ class ProfileStorage(TokenStorage):
         ProfileChangedError
             The profile now belongs to another user, app or enterprise.
         """
+        values = (token.access_token, token.refresh_token)
         try:
-            access_token, refresh_token = map(token_text, (token.access_token, token.refresh_token))
-        except ValueError:
-            access_token, refresh_token = " ", None
-        if access_token is None:
-            return
-        if not access_token.strip() or not fits_header(access_token):
-            file = store.path(self._auth.profile_name)
-            raise TokenStoreError(
-                "The SDK passed a token that cannot be sent. The saved sign-in is unchanged.", file
+            access_token, refresh_token = (
+                token_text(value.strip() if isinstance(value, str) else value) for value in values
             )
+            if access_token is None:
+                return
+            if not fits_header(access_token):
+                raise ValueError("It cannot be sent in a header.")
+        except ValueError:
+            raise TokenStoreError(
+                "The SDK passed a token that cannot be sent. The saved sign-in is unchanged.",
+                store.path(self._auth.profile_name),
+            ) from None
         received = Token(
             access_token=Secret(access_token),
             refresh_token=Secret(refresh_token) if refresh_token else self._auth.saved_token.refresh_token,
