@@ -196,12 +196,12 @@ def require_secrets(profile: Profile) -> None:
     """
     file = path(profile.name)
     backend = backends.backend_for(profile.keep, profile.name, file)
-    if profile.token is not None or profile.client.client_secret or backend is None:
+    if profile.token is not None or profile.client.client_secret:
         return
-    entry = None if isinstance(backend, backends.PlistBackend) else backends.read(backend, file)
-    if isinstance(backend, backends.PlistBackend) or (
-        entry is not None and not entry.get("token") and not entry.get("client_secret")
-    ):
+    if backend is None or isinstance(backend, backends.PlistBackend):
+        return
+    entry = backends.read(backend, file)
+    if entry is not None and not entry.get("token") and not entry.get("client_secret"):
         return
     raise TokenStoreError(
         f"The backend {profile.keep.split(':')[0]!r} did not return the secrets of {profile.name!r}, so nothing was changed. "
