@@ -11,14 +11,17 @@ lock before it expires, and gives the SDK the new token. If the SDK refreshes an
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from . import store
 from .auth import RotatingAuth
-from .errors import TokenStoreError, require
+from .errors import BoxNotebookError, TokenStoreError, require
 from .oauth import Client
 from .oauth.token import Token, fits_header, lifetime, token_text
+from .redaction import one_line
 from .secret import Secret
+from .signin.account import save_account, who_is
 
 require("boxnb.sdk", "boxsdk>=10", "box_sdk_gen")
 from box_sdk_gen import AccessToken, OAuthConfig, TokenStorage  # noqa: E402  only after require
@@ -91,7 +94,32 @@ class ProfileStorage(TokenStorage):
             obtained_at=self._auth.now(),
             expires_in=lifetime(token.expires_in or None),
         )
+        previous = self._auth.saved_token.access_token
         self._auth.adopt(received)
+        if self._auth.saved_token.access_token == received.access_token != previous:
+            self._update_account(received)
+
+    def _update_account(self, token: Token) -> None:
+        """Ask Box whose token pair this is, because the SDK can also sign in another user with its own code grant."""
+        profile = self._auth.profile
+        try:
+            account = who_is(profile.name, profile.client, token)
+        except (OSError, BoxNotebookError) as error:
+            warnings.warn(
+                f"The SDK saved a new token pair for {profile.name!r}, and Box did not say whose it is. "
+                f"If another user signed in, the profile still has the earlier name. {one_line(str(error))}",
+                stacklevel=3,
+            )
+            return
+        if profile.account is not None and account.get("id") == profile.account.get("id"):
+            return
+        save_account(profile.name, token, account)
+        if profile.account is not None:
+            warnings.warn(
+                f"The SDK signed in another user, so {profile.name!r} now belongs to {account.get('login')}.",
+                stacklevel=3,
+            )
+        self._auth = RotatingAuth(profile.name)
 
     def clear(self) -> None:
         """Do nothing: to sign out, use ``boxnb.sign_out``, which revokes the token first."""
