@@ -138,12 +138,10 @@ class RotatingAuth(AuthBase):
     def adopt(self, fetched: Token) -> None:
         """Save, before its first use, a token pair that another program fetched with this profile's refresh token.
 
-        The pair stays in memory until it is saved.
-
         Raises
         ------
         TokenStoreError
-            The token pair could not be saved. The next call tries again.
+            The token pair could not be saved. It stays in memory, and the next call tries again.
         ProfileChangedError
             The profile now belongs to another user, app or enterprise.
         """
@@ -195,7 +193,7 @@ class RotatingAuth(AuthBase):
             return self._unsaved
         own = self._token.refresh_token
         if own is not None and own.digest in saved.spent:
-            return False  # the backend returned an old entry earlier
+            return False  # the pair in memory is the old one: the backend had returned an outdated entry
         return refresh_token is not None and refresh_token.digest in self._profile.spent
 
     def _newest(self) -> tuple[store.Profile, Token]:
@@ -281,11 +279,9 @@ class RotatingAuth(AuthBase):
             self._sleep(wait)
 
     def _untried(self, tried: set[str]) -> tuple[store.Profile, Token] | None:
-        """Return a pair not tried yet: the saved one (perhaps an older script's), the profile's own, or the previous one."""
-        saved, own = (
-            self._require_same_owner(store.load(self.profile_name))[0],
-            store.load(self.profile_name, shared=False),
-        )
+        """Return a pair not tried yet: the saved one (which an older script may have saved), boxnb's own, or the previous one."""
+        saved = self._require_same_owner(store.load(self.profile_name))[0]
+        own = store.load(self.profile_name, shared=False)
         in_memory = saved.with_pair_of(self._previous)
         for profile in (saved, own, in_memory):
             token = None if profile is None else profile.token

@@ -7,19 +7,13 @@ applies both rules to each line of a log.
 
 from __future__ import annotations
 
-import base64
-import html
-import json
 import re
-import shlex
 import unicodedata
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
-from urllib.parse import quote, quote_plus
+from collections.abc import Iterator
 
-from . import secret
+from .known_secrets import MARKUP, REDACTED, known_pattern, redact_across, redact_known
 
-REDACTED = "<redacted>"
 NAMES = (
     r"(?:access_?token|refresh_?token|id_?token|client_?secret|api_?key|private_?key|secret_?key|passwd|password|passphrase|pwd"
     r"|credentials?|assertion|code_verifier|subject_token|actor_token|authorization|proxy[-_]authorization"
@@ -79,16 +73,6 @@ _SCRIPT = re.compile(r"<script\b", re.IGNORECASE)
 _LABEL = re.compile(r"<(secret [0-9a-f]{4}|redacted)>")
 """The label that replaces a secret."""
 
-_SHORTEST = 4
-_ENCODED = 6
-"""A secret is searched for in base64 and hex if it has at least this many bytes. Shorter ones would match by chance."""
-
-_RECENT = 100
-"""How many of the newest secrets are searched for in every form. Older ones are searched for only in the common forms,
-because a pattern with every form of a thousand secrets takes seconds to compile."""
-
-_patterns: dict[int, re.Pattern[str] | None] = {}
-
 
 def is_secret_name(name: str) -> bool:
     """Return whether a parameter with this name contains a secret."""
@@ -114,17 +98,12 @@ def _words(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", separated.lower()).strip("_")
 
 
-def redact_known(text: str) -> str:
-    """Redact only the secrets that this process knows. This is for tables, whose text can have any format."""
-    pattern = _known_pattern()
-    return text if pattern is None else pattern.sub(_fingerprint_of, text)
-
-
 def redact(text: str) -> str:
     """Redact the secrets that this process knows, and everything in a format that contains secrets."""
-    pattern = _known_pattern()
-    if pattern is not None and (known_spans := [match.span() for match in pattern.finditer(text)]):
-        text = redact_known(_redact_fields(text, known_spans))
+    pattern = known_pattern()
+    if pattern is not None:
+        known_spans = [match.span() for match in pattern.finditer(text)]
+        text = redact_known(_redact_fields(text, known_spans) if known_spans else text)
     for shape, replacement in _SHAPES:
         text = shape.sub(replacement, text)
     return text
@@ -228,7 +207,10 @@ def redact_page(page: str) -> str:
 
     In scripts, only known secrets are redacted, because program code can look like a field with a secret.
     """
-    parts = (redact_known(part) if _PROGRAM.match(part) else redact(part) for part in _split_scripts(page))
+    parts = (
+        redact_known(part) if _PROGRAM.match(part) else redact(redact_across(MARKUP, part))
+        for part in _split_scripts(page)
+    )
     return "".join(part if _SCRIPT.match(part) else _LABEL.sub(r"&lt;\1&gt;", part) for part in parts)
 
 
@@ -271,92 +253,3 @@ def printable(text: object, max_length: int = 5000) -> str:
 def _shorten(text: str, max_length: int) -> str:
     line = " ".join(text.split())
     return line if len(line) <= max_length else line[: max_length - 1].rstrip() + "…"
-
-
-def _fingerprint_of(match: re.Match[str]) -> str:
-    return f"<secret {secret.fingerprint(match.group())}>"
-
-
-def _known_pattern() -> re.Pattern[str] | None:
-    """Return one pattern for all known secrets in all their spellings; ``None`` if there are none."""
-    known_secrets = secret.known()
-    key = hash(known_secrets)
-    if key not in _patterns:
-        _patterns.clear()
-        searched = [value for value in known_secrets if len(value) >= _SHORTEST]
-        spellings = {form for value in searched[-_RECENT:] for form in _all_forms(value)}
-        spellings |= {form for value in searched[:-_RECENT] for form in _common_forms(value)}
-        longest_first = sorted(spellings, key=len, reverse=True)
-        _patterns[key] = re.compile(_alternatives(longest_first, 3)) if longest_first else None
-    return _patterns[key]
-
-
-def _alternatives(words: Iterable[str], shared: int) -> str:
-    """Return a pattern for any of the words, grouped by their first letters. Without groups, searching a page takes seconds."""
-    if shared == 0:
-        return "|".join(map(re.escape, words))
-    groups: dict[str, list[str]] = {}
-    for word in words:
-        groups.setdefault(word[0], []).append(word[1:])
-    return "|".join(
-        f"{re.escape(first)}(?:{_alternatives(rest, shared - 1)})" for first, rest in groups.items()
-    )
-
-
-def _common_forms(secret: str) -> set[str]:
-    """Return a secret in its most common forms: quoted, escaped or encoded once."""
-    text = {
-        secret,
-        json.dumps(secret)[1:-1],
-        json.dumps(secret, ensure_ascii=False)[1:-1],
-        repr(secret)[1:-1],
-    }
-    percent = {quote(secret, safe=""), quote_plus(secret)}
-    return text | percent | _in_html(secret) | _in_base64(secret.encode("utf-8", "surrogatepass"))
-
-
-def _all_forms(secret: str) -> set[str]:
-    """Return a secret in every form that programs print: quoted, escaped, encoded, and one form inside another."""
-    content = secret.encode("utf-8", "surrogatepass")
-    percent = {quote(secret, safe=""), quote(secret), quote_plus(secret)}
-    text = {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
-    text |= {repr(secret)[1:-1], repr(content)[2:-1]}
-    # The secret as repr shows it in a string that also contains quotation marks.
-    text |= {repr("'" + secret)[2:-1], repr("'\"" + secret)[4:-1]}
-    text |= {form.replace("/", "\\/") for form in text}  # PHP's JSON
-    for characters in ("[<>&]", "[<>&']"):  # Go's JSON, and Jinja's
-        text |= {re.sub(characters, lambda match: f"\\u{ord(match.group()):04x}", form) for form in text}
-    text |= {escaped for form in text for escaped in (json.dumps(form)[1:-1], repr(form)[1:-1])}
-    text |= {
-        shlex.quote(secret)[1:-1] if shlex.quote(secret) != secret else secret,
-        secret.replace("'", "''"),
-    }
-    text |= {re.sub("%..", lambda match: match.group().lower(), form) for form in percent} | percent
-    text |= {quote(form, safe="") for form in percent}
-    text |= {escaped for form in text for escaped in _in_html(form)}
-    return (
-        text
-        | _in_base64(content)
-        | ({content.hex(), content.hex().upper()} if len(content) >= _ENCODED else set())
-    )
-
-
-def _in_html(text: str) -> set[str]:
-    """Return a string escaped for HTML by Python and by markupsafe, which Jinja and nbconvert use."""
-    escaped = html.escape(text, quote=False)
-    return {escaped, html.escape(text), escaped.replace('"', "&#34;").replace("'", "&#39;")}
-
-
-def _in_base64(content: bytes) -> set[str]:
-    """Return how a secret appears in base64 at any offset, because ``user:password`` is encoded as one string."""
-    forms = {base64.b64encode(content).decode()}
-    if len(content) >= _ENCODED:
-        for before in range(3):
-            encoded = base64.b64encode(bytes(before) + content).decode().rstrip("=")
-            # Leave out the characters at both ends that also encode bits of the surrounding text.
-            forms.add(encoded[(0, 2, 3)[before] : len(encoded) - ((before + len(content)) % 3 > 0)])
-    return (
-        forms
-        | {form.replace("+", "-").replace("/", "_") for form in forms}
-        | {form.rstrip("=") for form in forms}
-    )

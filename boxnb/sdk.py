@@ -11,14 +11,17 @@ lock before it expires, and gives the SDK the new token. If the SDK refreshes an
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from . import store
 from .auth import RotatingAuth
-from .errors import TokenStoreError, require
+from .errors import BoxNotebookError, TokenStoreError, require
 from .oauth import Client
 from .oauth.token import Token, fits_header, lifetime, token_text
+from .redaction import one_line
 from .secret import Secret
+from .signin.account import save_account, who_is
 
 require("boxnb.sdk", "boxsdk>=10", "box_sdk_gen")
 from box_sdk_gen import AccessToken, OAuthConfig, TokenStorage  # noqa: E402  only after require
@@ -71,24 +74,52 @@ class ProfileStorage(TokenStorage):
         ProfileChangedError
             The profile now belongs to another user, app or enterprise.
         """
+        values = (token.access_token, token.refresh_token)
         try:
-            access_token, refresh_token = map(token_text, (token.access_token, token.refresh_token))
-        except ValueError:
-            access_token, refresh_token = " ", None
-        if access_token is None:
-            return
-        if not access_token.strip() or not fits_header(access_token):
-            file = store.path(self._auth.profile_name)
-            raise TokenStoreError(
-                "The SDK passed a token that cannot be sent. The saved sign-in is unchanged.", file
+            access_token, refresh_token = (
+                token_text(value.strip() if isinstance(value, str) else value) for value in values
             )
+            if access_token is None:
+                return
+            if not fits_header(access_token):
+                raise ValueError("It cannot be sent in a header.")
+        except ValueError:
+            raise TokenStoreError(
+                "The SDK passed a token that cannot be sent. The saved sign-in is unchanged.",
+                store.path(self._auth.profile_name),
+            ) from None
         received = Token(
             access_token=Secret(access_token),
             refresh_token=Secret(refresh_token) if refresh_token else self._auth.saved_token.refresh_token,
             obtained_at=self._auth.now(),
             expires_in=lifetime(token.expires_in or None),
         )
+        previous = self._auth.saved_token.access_token
         self._auth.adopt(received)
+        if self._auth.saved_token.access_token == received.access_token != previous:
+            self._update_account(received)
+
+    def _update_account(self, token: Token) -> None:
+        """Ask Box whose token pair this is, because the SDK can also sign in another user with its own code grant."""
+        profile = self._auth.profile
+        try:
+            account = who_is(profile.name, profile.client, token)
+        except (OSError, BoxNotebookError) as error:
+            warnings.warn(
+                f"The SDK saved a new token pair for {profile.name!r}, and Box did not say whose it is. "
+                f"If another user signed in, the profile still has the earlier name. {one_line(str(error))}",
+                stacklevel=3,
+            )
+            return
+        if profile.account is not None and account.get("id") == profile.account.get("id"):
+            return
+        save_account(profile.name, token, account)
+        if profile.account is not None:
+            warnings.warn(
+                f"The SDK signed in another user, so {profile.name!r} now belongs to {account.get('login')}.",
+                stacklevel=3,
+            )
+        self._auth = RotatingAuth(profile.name)
 
     def clear(self) -> None:
         """Do nothing: to sign out, use ``boxnb.sign_out``, which revokes the token first."""

@@ -298,7 +298,7 @@ CHANGES = [
     (in_another_enterprise, "now belongs to the enterprise Nimbus"),
     (of_another_app, "now belongs to another app"),
     (of_another_server, "now belongs to another server"),
-    (of_an_unknown_user, "was signed in again"),
+    (of_an_unknown_user, "has a new sign-in"),
 ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
@@ -10,10 +11,11 @@ from box_sdk_gen import AccessToken, BaseUrls, BoxClient, BoxOAuth, BoxRetryStra
 from signing import sign_in
 
 import boxnb
-from boxnb import Secret, store
+from boxnb import Secret, oauth, store
 from boxnb.auth import RotatingAuth
-from boxnb.errors import TokenStoreError
+from boxnb.errors import ProfileChangedError, TokenStoreError
 from boxnb.sandbox import Sandbox
+from boxnb.signin.account import remember_account
 
 EXPIRIES = 100
 
@@ -60,11 +62,37 @@ def test_a_pair_that_the_sdk_saves_late_does_not_replace_the_newest(sandbox: San
         AccessToken(access_token=f"access-{number}", refresh_token=f"refresh-{number}", expires_in=3600)
         for number in range(2)
     )
-    for pair in (first, second, first):
-        storage.store(pair)
+    for pair in (first, second):
+        with pytest.warns(UserWarning, match="whose it is"):  # the sandbox does not know these tokens
+            storage.store(pair)
+    storage.store(first)
     saved = store.load("acme")
     assert saved is not None and saved.token is not None
     assert saved.token.refresh_token == Secret("refresh-1")
+
+
+def test_another_user_who_signs_in_through_the_sdk_is_named(sandbox: Sandbox) -> None:
+    """The SDK has its own code grant. A session of the earlier user stops, so that no result mixes two users."""
+    profile = sign_in(sandbox)
+    remember_account("acme")
+    earlier = boxnb.connect("acme")
+    auth = BoxOAuth(boxnb.sdk.oauth_config("acme"))
+    address = sandbox.approve(
+        oauth.authorization_url(profile.client, oauth.new_state()), login="bo.nakamura@example.com"
+    )
+    [code] = parse_qs(urlsplit(address).query)["code"]
+    urls = BaseUrls(base_url=sandbox.url, upload_url=sandbox.url, oauth_2_url=sandbox.url)
+    with pytest.warns(UserWarning, match=r"now belongs to bo\.nakamura@example\.com"):
+        auth.get_tokens_authorization_code_grant(code, network_session=NetworkSession(base_urls=urls))
+    saved = store.load("acme")
+    assert saved is not None and saved.account is not None
+    assert (
+        saved.account["login"] == boxnb.connect("acme").get("/users/me")["login"] == "bo.nakamura@example.com"
+    )
+    assert auth.token_storage.get().access_token
+    sandbox.clock.advance(7200)  # the earlier session reads the profile again
+    with pytest.raises(ProfileChangedError, match="Nakamura"):
+        earlier.get("/users/me")
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,12 @@ import json
 import os
 import pickle
 import random
+import re
 import smtplib
 import socket
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +29,7 @@ from pretending import Answer, pretending
 from signing import practice_client, sign_in
 
 import boxnb
-from boxnb import basic, oauth, redaction, secret, store
+from boxnb import basic, known_secrets, oauth, redaction, secret, store
 from boxnb.auth import RotatingAuth
 from boxnb.errors import ApiError, BoxNotebookError, MailError, NetworkError, TokenStoreError
 from boxnb.local import private_files
@@ -221,7 +223,7 @@ def test_many_secrets_are_all_redacted() -> None:
     """Hundreds of secrets are redacted. A longer one is recognized before another secret that it starts with."""
     secrets = [Secret(f"{number:04}-{FORM}") for number in range(500)] + [Secret(f"0001-{FORM}-longer")]
     text = " ".join(secret.reveal() for secret in secrets)
-    assert redaction.redact_known(text) == " ".join(str(secret) for secret in secrets)
+    assert known_secrets.redact_known(text) == " ".join(str(secret) for secret in secrets)
 
 
 def test_an_older_secret_is_still_redacted_in_the_common_forms() -> None:
@@ -232,11 +234,61 @@ def test_an_older_secret_is_still_redacted_in_the_common_forms() -> None:
         Secret(f"{number:04}-{FORM}")
     forms = [odd, quote(odd, safe=""), quote_plus(odd), json.dumps(odd), html.escape(odd), repr(odd)]
     for form in [*forms, base64.b64encode(f"user:{odd}".encode()).decode()]:
-        assert "<secret " in redaction.redact_known(form), form
+        assert "<secret " in known_secrets.redact_known(form), form
+
+
+SPLIT = "aB3dE5fG7hI9jK1lM2nO4pQ6rS8tU0vWx1Y2z3"
+SPLITS = {
+    "coloured": f"\x1b[31m{SPLIT[:20]}\x1b[0m{SPLIT[20:]}",
+    "coloured at each end": f"{SPLIT[:2]}\x1b[1m{SPLIT[2:-2]}\x1b[22m{SPLIT[-2:]}",
+    "zero width": f"{SPLIT[:5]}\u200b{SPLIT[5:9]}\u00ad{SPLIT[9:]}",
+    "wrapped": textwrap.fill(SPLIT, 14),
+    "cut off": SPLIT[:17] + "…",
+    "in a box": f"| {SPLIT[:13]} |\n| {SPLIT[13:26]} |",
+    "base64 in lines": base64.encodebytes(SPLIT.encode() * 3).decode(),
+}
+TAGS = {
+    "highlighted": f'<span class="s1">{SPLIT[:3]}</span><span class="si">{SPLIT[3:8]}</span>{SPLIT[8:]}',
+    "bold": f"<b>{SPLIT[:1]}<i>{SPLIT[1:4]}</i></b>{SPLIT[4:]}",
+}
+
+
+def longest_part(text: str) -> int:
+    """Return how many characters of the secret the text shows in a row."""
+    lengths = range(len(SPLIT), 0, -1)
+    return next((n for n in lengths if any(SPLIT[i : i + n] in text for i in range(len(SPLIT) - n + 1))), 0)
+
+
+@pytest.mark.parametrize("text", SPLITS.values(), ids=SPLITS)
+def test_a_secret_in_pieces_is_redacted(text: str) -> None:
+    """Colours, line breaks and characters without a width do not hide a secret from the redaction."""
+    Secret(SPLIT)
+    shown = redaction.redact(f"before {text} after")
+    assert longest_part(shown) < 12 and shown.startswith("before ") and shown.endswith(" after")
+    assert base64.b64encode(SPLIT.encode()).decode()[:20] not in shown
+
+
+@pytest.mark.parametrize("text", TAGS.values(), ids=TAGS)
+def test_a_secret_between_tags_is_redacted_on_a_page(text: str) -> None:
+    """Highlighting splits a string into elements. They stay, so the page is still valid."""
+    Secret(SPLIT)
+    page = redaction.redact_page(f"<p>before {text} after</p>")
+    assert longest_part(page) < 3
+    assert re.findall("<[^>]*>", page) == re.findall("<[^>]*>", f"<p>{text}</p>")
+    assert "before &lt;secret " in re.sub("<[^>]*>", "", page)
+
+
+def test_words_of_a_password_are_not_redacted_alone() -> None:
+    """Only long random tokens are redacted in part. A password of words would redact ordinary sentences."""
+    Secret("the administrator of this enterprise")
+    Secret("client-secret-of-the-practice-app")
+    line = "The administrator of this app pastes the client-secret-of-the-app."
+    assert redaction.redact(line) == line
 
 
 CHILD = """
 import sys
+import textwrap
 from boxnb.secret import Secret
 for number in range(3):
     Secret(f"only-the-child-knows-{number}-ü")

@@ -2,8 +2,9 @@
 
 How the events are distributed over the range is not known in advance, and the pages of one stream can only be fetched
 one after another. So the pull starts with one subrange, and each idle thread takes over the later half of the subrange
-with the most pages left. ``admin_logs`` is in order of time (Box guide *Enterprise events*), so a subrange that was
-split ends with the page that reaches the split. Each split fetches half a page twice on average, but no empty pages.
+with the most pages left. ``admin_logs`` is in chronological order (Box guide *Enterprise events*), so a subrange
+that was split ends with the page that reaches the split. On average, each split fetches half a page twice, but never an
+empty page.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ from .paging import NULL, by_position, later_position
 from .pull import Pull
 
 LIMIT = 500
-"""The most events on a page (Box reference *List user and enterprise events*)."""
+"""The maximum number of events per page (Box reference *List user and enterprise events*)."""
 
 THREADS = 12
-"""The most threads. The slower a call is compared with decoding its rows, the more threads are worthwhile."""
+"""The maximum number of threads. The slower a call is compared with decoding its rows, the more threads are worthwhile."""
 
 PAGES_EACH = 4.0
 """The estimated number of pages per subrange when the range is first divided among the threads."""
@@ -33,13 +34,13 @@ MIN_PAGES_LEFT = 6.0
 """The estimated number of pages that a subrange must have left before it is split; a split costs about half a call."""
 
 MAX_SOLO_PAGES = 3
-"""The most pages to fetch before the range is divided, even if Box returns short ones."""
+"""The maximum number of pages to fetch before the range is divided, even if Box returns short ones."""
 
 TICK = 0.5
 """Seconds between progress reports."""
 
 OVERLAP = pd.Timedelta(seconds=1)
-"""Overlap of neighbouring subranges. Box filters by whole seconds, and without an overlap events could be lost."""
+"""Overlap of neighbouring subranges. Box filters by whole seconds, and without an overlap, events could be lost."""
 
 MIN_SPLIT_LENGTH = 8 * OVERLAP
 """Shorter subranges are not split. Otherwise, thousands of events in one second would be fetched again at every nearby split."""
@@ -55,7 +56,7 @@ class Span(NamedTuple):
     end: pd.Timestamp
 
     def query(self) -> dict[str, Any]:
-        """Return the range as Box's parameters, in RFC 3339 and UTC. They include the second in which the range ends."""
+        """Return the range as Box's parameters, in RFC 3339 and UTC. The second in which the range ends is included."""
         return {"created_after": rfc3339(self.begin), "created_before": rfc3339(self.end.ceil("s"))}
 
 
@@ -82,10 +83,10 @@ class EventsPull(Pull):
 
 
 def by_ranges(pull: EventsPull, query: dict[str, Any], span: Span) -> None:
-    """Add all events of a range to the table, in order of time. Events near a split may be added twice.
+    """Add all events of a range to the table, in chronological order. Events near a split may be added twice.
 
     The first full page shows how dense the events are and how long a call takes. A short page does not, because Box
-    returns short pages anywhere in a stream; only an empty page is the end.
+    returns short pages anywhere in a stream; only an empty page marks the end.
     """
     first = _Subrange(span, pull.table.emptied())
     pull.span = span
@@ -118,7 +119,7 @@ def by_ranges(pull: EventsPull, query: dict[str, Any], span: Span) -> None:
                 subranges.stop()
     except BaseException:
         pull.subranges = None
-        subranges.hand_over()  # only the current subrange: before the later ones, events are missing
+        subranges.hand_over()  # only the current subrange: events before the later ones are missing
         raise
     pull.attrs["position"] = subranges.position()
 
@@ -129,7 +130,7 @@ def _resume_time(last: pd.Timestamp | None, span: Span) -> pd.Timestamp:
 
 
 class _Subranges:
-    """The subranges in order of time, and the work of the threads that pull them."""
+    """The subranges in chronological order, and the work of the threads that pull them."""
 
     def __init__(self, pull: Pull, query: dict[str, Any], first: _Subrange, threads: int) -> None:
         self._pull, self._query = pull, query
@@ -166,7 +167,7 @@ class _Subranges:
             self._current += 1
 
     def hand_over(self) -> None:
-        """Hand over the rows of the current subrange. If it has not ended, no row before the last one is missing."""
+        """Hand over the rows of the current subrange. Even if it has not ended, they have no gaps."""
         if self._current < len(self._subranges):
             self._subranges[self._current].hand_over(self._pull)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from .. import export, redaction
+from .. import export, known_secrets
 from ..errors import ExportError
 
 _UNUSABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -49,7 +49,7 @@ def _write(content: Any, draft: Path, file: Path) -> None:
         draft.write_bytes(content)
     elif isinstance(content, pd.DataFrame | pd.Series) and extension == ".csv":
         # As in boxnb.export, no cell runs as a formula, and the byte order mark tells Excel that the file is UTF-8.
-        text = redaction.redact_known(export.csv_text(content))
+        text = known_secrets.redact_known(export.csv_text(content))
         draft.write_bytes(text.encode("utf-8-sig", "backslashreplace"))
     elif isinstance(content, pd.DataFrame | pd.Series) and extension == ".html":
         _write_text(export.html_text(content, title=file.stem, max_rows=len(content)), draft)
@@ -62,7 +62,9 @@ def _write(content: Any, draft: Path, file: Path) -> None:
     elif hasattr(content, "to_image") and extension in (".png", ".svg", ".pdf"):
         draft.write_bytes(_picture(content, extension[1:]))
     elif hasattr(content, "write_html") and extension == ".html":
-        content.write_html(draft, include_plotlyjs=True)  # includes plotly.js, so the page works offline
+        _write_text(
+            content.to_html(include_plotlyjs=True), draft
+        )  # with plotly.js, so the page works offline
     else:
         raise ExportError(
             f"A {type(content).__name__} cannot be written as {file.name!r}. Write tables as .csv or .html, figures as "
@@ -71,7 +73,7 @@ def _write(content: Any, draft: Path, file: Path) -> None:
 
 
 def _write_text(text: str, draft: Path) -> None:
-    draft.write_text(redaction.redact_known(text), encoding="utf-8", errors="backslashreplace")
+    draft.write_text(known_secrets.redact_known(text), encoding="utf-8", errors="backslashreplace")
 
 
 def _picture(figure: Any, image_format: str) -> bytes:

@@ -16,7 +16,7 @@ from email.utils import formatdate, make_msgid
 from pathlib import Path
 from typing import Any
 
-from .. import redaction, store
+from .. import known_secrets, redaction, store
 from ..errors import MailError, TokenStoreError
 from ..local.encoding import as_text
 from ..oauth import Client
@@ -181,7 +181,7 @@ def _content(file: Path) -> bytes:
     content = file.read_bytes()
     if file.suffix.lower() not in TEXT:
         return content
-    return redaction.redact_known(content.decode("utf-8", "surrogateescape")).encode(
+    return known_secrets.redact_known(content.decode("utf-8", "surrogateescape")).encode(
         "utf-8", "surrogateescape"
     )
 

@@ -66,7 +66,7 @@ def start(
     idle
         Stop after this many seconds without a request (default: 8 h, or 30 min if private; 0: never).
     limits
-        How calls are counted towards the limit of 1000 per minute and user: ``"rolling"``, ``"fixed"``, ``"bucket"`` or
+        How calls are counted towards the limit of 1000 per user per minute: ``"rolling"``, ``"fixed"``, ``"bucket"`` or
         ``"off"``.
     prefix
         Path prefix of a proxy in front of the sandbox.

@@ -40,7 +40,7 @@ from ..transport.sessions import Session, unsigned_session
 from .messages import UNCHECKED
 
 CLOCK_TOLERANCE = 600.0
-"""Seconds that this computer's clock may differ from the server's before the doctor reports it."""
+"""How many seconds this computer's clock may differ from the server's before the doctor reports it."""
 
 PROBES: tuple[tuple[str, str, dict[str, object], str], ...] = (
     ("scope Manage users", "/users", {"limit": 1}, "box.users()"),

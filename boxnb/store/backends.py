@@ -1,6 +1,7 @@
 """Backends: where a profile's secrets are saved (its own file, a keyring, an older script's property list, a command).
 
-A backend reads and writes one JSON-like dict: ``client_secret``, ``token`` (a dict or None), ``mail`` and ``generation``.
+A backend reads and writes one JSON-like dict: ``client_secret``, ``token`` (a dict or None), ``mail``, ``generation`` and
+``written``.
 Everything that is not secret stays in the profile's file. A write replaces the whole dict, or changes nothing.
 """
 
@@ -12,15 +13,15 @@ import plistlib
 import shlex
 import subprocess
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol, TypeGuard
 
 from ..errors import SettingError, TokenStoreError
 from ..local import private_files
 from ..oauth.token import Token
-from . import property_list
+from . import entry, property_list
+from .entry import Secrets
+from .system_keyring import KeyringBackend
 
-Secrets = dict[str, Any]
-SERVICE = "boxnb"
 COMMAND_SECONDS = 60.0
 
 
@@ -37,15 +38,15 @@ class Backend(Protocol):
         """Delete the saved secrets."""
 
 
-def backend_for(keep: str, name: str, file: Path) -> Backend | None:
+def backend_for(keep: str, entry_name: str, file: Path) -> Backend | None:
     """Return the backend that a profile names; ``None`` for ``"file"``, because those secrets are in the profile's own file.
 
     Parameters
     ----------
     keep : str
         ``"file"``, ``"keyring"``, ``"plist:PATH"`` or ``"command:PROGRAM ARGUMENTS"``.
-    name : str
-        The profile's name.
+    entry_name : str
+        The name under which a keyring or command saves the secrets: usually the profile's name.
     file : Path
         The profile's file, for messages.
 
@@ -58,14 +59,14 @@ def backend_for(keep: str, name: str, file: Path) -> Backend | None:
     if backend == "file" and not argument:
         return None
     if backend == "keyring" and not argument:
-        return KeyringBackend(name, file)
+        return KeyringBackend(entry_name, file)
     if backend == "plist" and argument:
         try:
             return PlistBackend(Path(argument).expanduser())
         except RuntimeError:
             raise SettingError(f"There is no user {argument.split('/')[0]!r} on this computer.") from None
     if backend == "command" and argument:
-        return CommandBackend(split_command(argument), name, file)
+        return CommandBackend(split_command(argument), entry_name, file)
     raise SettingError(
         f"Secrets can be saved in 'file', 'keyring', 'plist:PATH' or 'command:PROGRAM', not in {keep!r}."
     )
@@ -79,15 +80,21 @@ def draft_path(file: Path) -> Path:
 def replace(backend: Backend, secrets: Secrets, file: Path | None) -> None:
     """Write secrets and read them back.
 
-    A keyring may delete its entry and then fail to write the new one. So if saving fails, the secrets are written to a
-    private draft next to ``file`` (the profile's file), where :func:`read` finds them. If ``file`` is ``None``, no draft
-    is written.
+    A keyring may delete its entry before it writes the new one, and fail or be killed in between. So the secrets are first
+    written to a private draft next to ``file`` (the profile's file), where :func:`read` finds them. The caller deletes the
+    draft once the profile is saved. If ``file`` is ``None``, no draft is written.
 
     Raises
     ------
     TokenStoreError
         The backend refused the secrets, or did not return them unchanged.
     """
+    draft_error: TokenStoreError | None = None
+    if file is not None:
+        try:
+            private_files.write_private(draft_path(file), json.dumps(secrets).encode())
+        except TokenStoreError as error:
+            draft_error = error  # the backend may still accept them
     try:
         backend.write(secrets)
         if backend.read() != secrets:
@@ -95,143 +102,92 @@ def replace(backend: Backend, secrets: Secrets, file: Path | None) -> None:
                 "The backend did not return the secrets that were written to it. Check it, then try again.",
                 draft_path(file) if file is not None else Path(),
             )
-    except BaseException as error:
+    except TokenStoreError as error:
         if file is None:
             raise
-        try:
-            private_files.write_private(draft_path(file), json.dumps(secrets).encode())
-        except TokenStoreError as draft_error:
+        if draft_error is not None:
             raise TokenStoreError(
                 f"{error} The secrets could not be saved next to the profile either: {draft_error}", file
             ) from None
-        if isinstance(error, TokenStoreError):
-            raise TokenStoreError(
-                f"{error} For now, the secrets are saved in the private file {draft_path(file)}.", file
-            ) from None
-        raise
+        raise TokenStoreError(
+            f"{error} For now, the secrets are saved in the private file {draft_path(file)}.", file
+        ) from None
 
 
-def read(backend: Backend, file: Path) -> Secrets | None:
-    """Return the secrets of a profile, from the draft of a failed save unless the backend has newer ones.
+class Found(NamedTuple):
+    """What :func:`read` found: secrets or ``None``, what is odd about that, and whether reading again may help."""
+
+    secrets: Secrets | None
+    warning: str = ""
+    may_change: bool = False
+
+
+def read(backend: Backend, file: Path, content: dict[str, Any]) -> Found:
+    """Return the secrets of a profile, from the draft of a cut-off save unless the backend has newer ones.
+
+    An entry that is older than the profile's file is ignored: some keyrings return a cached or synced copy.
 
     Raises
     ------
     TokenStoreError
         The secrets cannot be read.
     """
+    label = str(content.get("keep")).split(":")[0]
     try:
         text = private_files.read_private(draft_path(file))
     except FileNotFoundError:
-        return backend.read()
+        saved = backend.read()
+        if saved is None:
+            missing = f"The secrets of {file.stem!r} are missing from the backend {label!r}. Sign in again."
+            return Found(None, missing, may_change=True)
+        if entry.is_outdated(saved, content):
+            outdated = f"The backend {label!r} returned older secrets of {file.stem!r}, which boxnb ignores. Try again, or sign in again."
+            return Found(None, outdated, may_change=True)
+        return Found(saved)
     except OSError as error:
         raise private_files.explained(error, draft_path(file), "read") from error
-    drafted = _decode(text, file, "The private draft")
     try:
-        saved = backend.read()
+        saved, is_readable = backend.read(), True
     except TokenStoreError:
-        saved = None
-    if saved is not None and _generation(saved) > _generation(drafted):
-        return saved
-    private_files.say_once(
-        file, f"The newest secrets of this profile are in {draft_path(file)} until the backend saves them."
-    )
-    return drafted
+        saved, is_readable = None, False
+    try:
+        drafted = entry.decode(text, file, f"The private draft {draft_path(file)}")
+    except TokenStoreError:
+        if saved is None or entry.is_outdated(saved, content):
+            raise
+        return Found(saved, f"The private draft {draft_path(file)} is damaged, so boxnb ignores it.")
+    if saved is not None and (saved == drafted or entry.generation(saved) > entry.generation(drafted)):
+        return Found(saved)
+    unsaved = f"The newest secrets of this profile are in {draft_path(file)} until the backend saves them."
+    return Found(drafted, unsaved, may_change=is_readable)
 
 
-def pop_secrets(content: dict[str, Any]) -> Secrets:
-    """Remove the secrets from the content of a profile's file. Return them with the generation."""
-    secrets = {name: content.pop(name) for name in ("token", "mail")}
-    secrets["client_secret"] = content["client"].pop("client_secret")
-    return {**secrets, "generation": content["generation"]}
-
-
-def with_secrets(name: str, content: dict[str, Any], file: Path) -> dict[str, Any]:
-    """Return the content of a profile's file, completed with the secrets from its keyring or command."""
-    keep = content.get("keep", "file")
-    backend = backend_for(keep, name, file)
-    if backend is None or isinstance(backend, PlistBackend):
-        return content
-    saved = read(backend, file)
-    if saved is None:  # do not raise: the sign-in panel and delete have to work for such a profile
-        private_files.say_once(
-            file,
-            f"The secrets of {name!r} are missing from the backend '{keep.split(':')[0]}'. Sign in again.",
-        )
-    secrets = {"client_secret": "", "token": None, "mail": None, "generation": 0, **(saved or {})}
+def with_secrets(content: dict[str, Any], found: Found) -> dict[str, Any]:
+    """Return the content of a profile's file, completed with the secrets that were found outside it."""
+    secrets = {"client_secret": "", "token": None, "mail": None, "generation": 0, **(found.secrets or {})}
     client = {**content["client"], "client_secret": secrets["client_secret"]}
     return {**content, "client": client, **{key: secrets[key] for key in ("token", "mail", "generation")}}
 
 
-def _generation(secrets: Secrets) -> int:
-    generation = secrets.get("generation")
-    return generation if isinstance(generation, int) else 0
+def is_separate(backend: Backend | None) -> TypeGuard[Backend]:
+    """Return whether a backend has the only copy of the secrets. With a property list, the profile's file has one too."""
+    return backend is not None and not isinstance(backend, PlistBackend)
+
+
+def is_same_storage(backend: Backend | None, other: Backend | None) -> bool:
+    """Return whether two backends are the same storage under two spellings. Both have saved secrets."""
+    if isinstance(backend, PlistBackend) and isinstance(other, PlistBackend):
+        return os.path.realpath(backend.path) == os.path.realpath(other.path)
+    if not (is_separate(backend) and is_separate(other)):
+        return False
+    saved, other_saved = backend.read(), other.read()
+    return saved is not None and saved == other_saved and "written" in saved
 
 
 def split_command(command: str, *, windows: bool = os.name == "nt") -> list[str]:
     """Split a command into words. On Windows a backslash is part of a path, not an escape."""
     words = shlex.split(command, posix=not windows)
     return [word[1:-1] if windows and word[:1] == word[-1:] == '"' else word for word in words]
-
-
-class KeyringBackend:
-    """The operating system's keyring (extra ``keyring``). boxnb never falls back silently, and never to plain text."""
-
-    def __init__(self, name: str, file: Path) -> None:
-        self._name = name
-        self._file = file
-
-    def _keyring(self) -> Any:
-        try:
-            import keyring
-        except ImportError:
-            raise TokenStoreError(
-                "The system's keyring needs one more package: pip install 'boxnb[keyring]'.", self._file
-            ) from None
-        try:
-            backend = keyring.get_keyring()
-            backends = [backend, *getattr(backend, "backends", [])]
-        except Exception as error:  # noqa: BLE001  keyring libraries raise their own errors
-            raise TokenStoreError(
-                f"Cannot open the system's keyring ({type(error).__name__}). Save the secrets in 'file' instead.",
-                self._file,
-            ) from None
-        modules = [type(candidate).__module__ for candidate in backends]
-        if modules[0].startswith(("keyring.backends.fail", "keyring.backends.null")):
-            raise TokenStoreError(
-                "This computer has no keyring. Save the secrets in 'file' instead.", self._file
-            )
-        if any(module.startswith("keyrings.alt") for module in modules):
-            raise TokenStoreError(
-                "The only keyring on this computer saves plain text. Save the secrets in 'file' instead: that file is private.",
-                self._file,
-            )
-        return keyring
-
-    def _call(self, function: str, *arguments: str) -> Any:
-        keyring = self._keyring()
-        try:
-            return getattr(keyring, function)(SERVICE, self._name, *arguments)
-        except Exception as error:  # noqa: BLE001  D-Bus, pywintypes and others do not raise a KeyringError
-            reason = f"The keyring refused the request ({type(error).__name__})"
-        # Raise outside the handler: the traceback of the error above contains the secrets in plain text.
-        del arguments
-        raise TokenStoreError(
-            f"{reason}. Unlock the keyring and try again, or save the secrets in 'file'.", self._file
-        )
-
-    def read(self) -> Secrets | None:
-        """Return the saved secrets, or ``None`` if there are none."""
-        text = self._call("get_password")
-        return None if text is None else _decode(text, self._file, "The keyring's entry")
-
-    def write(self, secrets: Secrets) -> None:
-        """Replace the saved secrets."""
-        self._call("set_password", json.dumps(secrets))
-
-    def delete(self) -> None:
-        """Delete the saved secrets."""
-        if self._call("get_password") is not None:
-            self._call("delete_password")
 
 
 class CommandBackend:
@@ -268,7 +224,7 @@ class CommandBackend:
     def read(self) -> Secrets | None:
         """Return the saved secrets, or ``None`` if there are none."""
         text = self._run("get").strip()
-        return _decode(text, self._file, f"The output of {self._command[0]}") if text else None
+        return entry.decode(text, self._file, f"The output of {self._command[0]}") if text else None
 
     def write(self, secrets: Secrets) -> None:
         """Replace the saved secrets."""
@@ -277,16 +233,6 @@ class CommandBackend:
     def delete(self) -> None:
         """Delete the saved secrets."""
         self._run("delete")
-
-
-def _decode(text: str | bytes, file: Path, source: str) -> Secrets:
-    try:
-        secrets = json.loads(text)
-    except (ValueError, TypeError, RecursionError):
-        secrets = None
-    if not isinstance(secrets, dict):
-        raise TokenStoreError(f"{source} is not what boxnb saved. Sign in again.", file) from None
-    return secrets
 
 
 class PlistBackend:

@@ -8,9 +8,11 @@ never a partial one. Code that changes a profile holds :func:`lock` from reading
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import errno
 import json
 import re
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,12 +20,12 @@ from typing import Any
 
 import filelock
 
-from ..errors import ProfileNameError, TokenStoreError
+from ..errors import ProfileNameError, SettingError, TokenStoreError
 from ..local import home_folder, private_files
 from ..local.device_names import DEVICE_NAMES
 from ..secret import sealed
-from . import backends, intent
-from .profile import FORMAT, Profile, from_json, this_process, to_json
+from . import backends, entry, intent
+from .profile import FORMAT, Profile, former_backend, from_json, this_process, to_json
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 LOCK_TIMEOUT = 120.0
@@ -131,23 +133,66 @@ def load(name: str, *, shared: bool = True) -> Profile | None:
     """
     file = path(name)
     try:
-        text = private_files.read_private(file)
+        content, found = _read(name, file)
     except FileNotFoundError:
         return None
-    except OSError as error:
-        raise private_files.explained(error, file, "read") from error
     try:
-        content = json.loads(text)
-        _check_format(content, file)
-        profile = from_json(name, backends.with_secrets(name, content, file))
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        profile = from_json(name, content if found is None else backends.with_secrets(content, found))
+    except _DAMAGES:
         # "from None", because the message of the original error may quote the file, and with it the token.
-        raise TokenStoreError(
-            f"{file} is damaged ({len(text)} bytes, not a profile). Restore it from a backup, "
-            "or delete it and sign in again.",
-            file,
-        ) from None
+        raise _damaged(file) from None
+    if (
+        found is not None and found.warning
+    ):  # do not raise: the sign-in panel and delete have to work for such a profile
+        private_files.say_once(file, found.warning)
     return _with_plist(profile) if shared else profile
+
+
+_DAMAGES = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+_PAUSES = (0.05, 0.15, 0.3)
+"""Seconds between two attempts to read secrets while another process may be replacing or moving them."""
+
+
+def _read(name: str, file: Path) -> tuple[dict[str, Any], backends.Found | None]:
+    """Return the content of a profile's file, and what its keyring or command has; ``None`` if it has neither."""
+    for pause in (*_PAUSES, None):
+        try:
+            text = private_files.read_private(file)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise private_files.explained(error, file, "read") from error
+        try:
+            content = json.loads(text)
+            _check_format(content, file)
+            backend = _backend_in(name, content, file)
+        except _DAMAGES:
+            raise _damaged(file) from None
+        if not backends.is_separate(backend):
+            return content, None
+        found = backends.read(backend, file, content)
+        if pause is None or not found.may_change:
+            break
+        time.sleep(pause)
+    return content, found
+
+
+def _backend_in(name: str, content: dict[str, Any], file: Path) -> backends.Backend | None:
+    """Return the backend that the content of a profile's file names."""
+    return backends.backend_for(content.get("keep", "file"), content.get("entry") or name, file)
+
+
+def backend_of(profile: Profile) -> backends.Backend | None:
+    """Return the backend of a profile; ``None`` if its secrets are in its own file."""
+    return backends.backend_for(profile.keep, profile.entry or profile.name, path(profile.name))
+
+
+def _damaged(file: Path) -> TokenStoreError:
+    return TokenStoreError(
+        f"{file} is damaged ({file.stat().st_size} bytes, not a profile). Restore it from a backup, "
+        "or delete it and sign in again.",
+        file,
+    )
 
 
 @sealed
@@ -165,18 +210,40 @@ def save(profile: Profile, *, moving: bool = False) -> Path:
     file = path(profile.name)
     private_files.private_folder(file.parent)
     content = to_json(profile)
-    backend = backends.backend_for(profile.keep, profile.name, file)
-    shared = isinstance(backend, backends.PlistBackend)
-    if backend is not None and not shared:
-        backends.replace(backend, backends.pop_secrets(content), None if moving else file)
+    backend = backend_of(profile)
+    if backends.is_separate(backend):
+        backends.replace(backend, entry.pop_secrets(content), None if moving else file)
     _write(file, content)
     backends.draft_path(file).unlink(missing_ok=True)
-    if backend is not None and shared:
+    if isinstance(backend, backends.PlistBackend):
         try:
             backend.write(content)
         except TokenStoreError as error:  # only the older script's copy is stale: the profile itself is saved
             private_files.say_once(file, f"The older script will have to sign in again. {error}")
+    if profile.former and not moving and _empty_former(profile.former, backend, profile.name, file):
+        _write(file, {name: value for name, value in content.items() if name != "former"})
     return file
+
+
+def record_former(profile: Profile, former: tuple[str, ...]) -> None:
+    """Record in a profile's file that a backend may contain a copy of the secrets and has to be emptied."""
+    content = to_json(dataclasses.replace(profile, former=former))
+    if backends.is_separate(backend_of(profile)):
+        entry.pop_secrets(content)
+    _write(path(profile.name), content)
+
+
+def _empty_former(former: tuple[str, ...], current: backends.Backend | None, name: str, file: Path) -> bool:
+    """Empty the backend that a profile no longer uses, and return whether that worked. A failure only warns."""
+    keep, entry_name = former
+    try:
+        backend = backends.backend_for(keep, entry_name or name, file)
+        if backend is not None and not backends.is_same_storage(backend, current):
+            backend.delete()
+    except (TokenStoreError, SettingError) as error:
+        private_files.say_once(file, f"Cannot empty the old backend, which still has the secrets. {error}")
+        return False
+    return True
 
 
 def _write(file: Path, content: dict[str, Any]) -> None:
@@ -194,14 +261,11 @@ def require_secrets(profile: Profile) -> None:
     TokenStoreError
         The profile has no secrets, and its backend does not contain an entry without secrets either.
     """
-    file = path(profile.name)
-    backend = backends.backend_for(profile.keep, profile.name, file)
-    if profile.token is not None or profile.client.client_secret or backend is None:
+    file, backend = path(profile.name), backend_of(profile)
+    if profile.token is not None or profile.client.client_secret or not backends.is_separate(backend):
         return
-    entry = None if isinstance(backend, backends.PlistBackend) else backends.read(backend, file)
-    if isinstance(backend, backends.PlistBackend) or (
-        entry is not None and not entry.get("token") and not entry.get("client_secret")
-    ):
+    saved = backends.read(backend, file, to_json(profile)).secrets
+    if saved is not None and not saved.get("token") and not saved.get("client_secret"):
         return
     raise TokenStoreError(
         f"The backend {profile.keep.split(':')[0]!r} did not return the secrets of {profile.name!r}, so nothing was changed. "
@@ -250,19 +314,22 @@ def delete(name: str) -> None:
 
 def _delete(name: str) -> None:
     file = path(name)
-    backend = _backend(name, file)
+    content = _raw_content(name, file)
+    backend = _backend_in(name, content, file)
+    if former := former_backend(content):
+        _empty_former(former, backend, name, file)
     if backend is not None:
         backend.delete()
     _remove_files(file)
 
 
-def _backend(name: str, file: Path) -> backends.Backend | None:
-    """Return the backend of a profile, even if the rest of its file is damaged."""
+def _raw_content(name: str, file: Path) -> dict[str, Any]:
+    """Return the content of a profile's file as far as a deletion needs it, even if the rest is damaged."""
     try:
         content = json.loads(private_files.read_private(file))
-        return backends.backend_for(content.get("keep", "file"), name, file)
+        _backend_in(name, content, file)
     except FileNotFoundError:
-        return None
+        return {}
     except OSError as error:
         raise private_files.explained(error, file, "read") from error
     except (ValueError, TypeError, AttributeError, RecursionError):
@@ -270,7 +337,8 @@ def _backend(name: str, file: Path) -> backends.Backend | None:
             file,
             f"{file} was damaged. If a keyring or a command has secrets for {name!r}, delete them there by hand.",
         )
-        return None
+        return {}
+    return dict(content)
 
 
 def _remove_files(file: Path) -> None:
@@ -295,8 +363,7 @@ def _check_format(content: dict[str, Any], file: Path) -> None:
 
 def _with_plist(profile: Profile) -> Profile:
     """Return the profile with the token pair that an older script saved in the shared property list, if it is newer."""
-    file = path(profile.name)
-    backend = backends.backend_for(profile.keep, profile.name, file)
+    file, backend = path(profile.name), backend_of(profile)
     if not isinstance(backend, backends.PlistBackend):
         return profile
     try:

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import secrets
 from pathlib import Path
 
 from ..errors import SettingError, TokenStoreError
 from ..local import private_files
 from ..transport.sessions import checked_verify
-from . import backends, intent
-from .files import _drafts, _remove_files, change, load, lock, path, require_secrets, save
+from . import backends, entry, intent
+from .files import (
+    _drafts,
+    _remove_files,
+    backend_of,
+    change,
+    load,
+    lock,
+    path,
+    record_former,
+    require_secrets,
+    save,
+)
 from .profile import Profile, to_json
 
 
@@ -56,14 +68,14 @@ def rename(name: str, new: str) -> None:
     """Rename a profile. It stays signed in.
 
     The file is renamed in one step. If the process is killed at any moment, there is still only one profile with this
-    token pair.
+    token pair. An entry in a keyring or a secret manager keeps its name.
 
     Raises
     ------
     SettingError
         The profile does not exist, the new name is taken, or it cannot be a file name.
     TokenStoreError
-        The secrets could not be copied to the new name, or the file could not be renamed. The old name still works.
+        The profile could not be saved, or its file could not be renamed. The old name still works.
     """
     if name.lower() == new.lower():
         raise SettingError(f"The profile is already named {name!r}.")
@@ -74,12 +86,9 @@ def rename(name: str, new: str) -> None:
         require_secrets(profile)
         if path(new).exists():
             raise SettingError(f"There is already a profile {new!r}. Delete or rename it first.")
-        old_backend, new_backend = (
-            backends.backend_for(profile.keep, profile_name, path(profile_name))
-            for profile_name in (name, new)
-        )
-        if new_backend is not None and not isinstance(new_backend, backends.PlistBackend):
-            backends.replace(new_backend, backends.pop_secrets(to_json(profile)), None)
+        if backends.is_separate(backend_of(profile)) and not profile.entry:
+            # The entry keeps its name, so that no moment of the move has two copies of the secrets, or none.
+            save(dataclasses.replace(profile, entry=name))
         try:
             for draft in _drafts(path(new)):  # of an earlier profile with this name
                 draft.unlink()
@@ -89,8 +98,6 @@ def rename(name: str, new: str) -> None:
             private_files.flush_folder(path(new).parent)
         except OSError as error:
             raise private_files.explained(error, path(name), "renamed") from error
-        if not isinstance(old_backend, backends.PlistBackend):
-            _empty(old_backend, path(name))
         _remove_files(path(name))
 
 
@@ -118,32 +125,57 @@ def migrate(name: str, keep: str) -> Profile:
         file = path(name)
         profile = _existing(name, load(name))
         require_secrets(profile)
-        moved = dataclasses.replace(profile, keep=keep)
-        new_backend = backends.backend_for(keep, name, file)
+        if keep == profile.keep:
+            save(profile)
+            return _existing(name, load(name))
+        moved = dataclasses.replace(
+            profile,
+            keep=keep,
+            entry=_unused_entry(profile, keep, file),
+            former=() if profile.keep == "file" else (profile.keep, profile.entry),
+        )
+        new_backend = backend_of(moved)
         if isinstance(new_backend, backends.PlistBackend):
             moved = _with_script_token(moved, new_backend)
-        save(moved, moving=keep != profile.keep)
+        if backends.is_separate(new_backend):
+            # If this process is killed between the two writes, the next save empties the new backend.
+            record_former(profile, (keep, moved.entry))
+        try:
+            save(moved, moving=True)
+        except TokenStoreError:
+            if not _has_secrets(new_backend):
+                record_former(profile, profile.former)
+            raise
         if load(name) != moved:
-            save(profile)
+            save(dataclasses.replace(profile, former=(keep, moved.entry)))
             raise TokenStoreError(
                 f"The new backend did not return what was saved. The secrets of {name!r} stay in the old one.",
                 file,
             )
-        old_backend = backends.backend_for(profile.keep, name, file)
-        if old_backend is not None and profile.keep != keep:
-            _empty(old_backend, file)
-            if new_backend is not None and new_backend.read() is None:  # both names mean the same backend
-                save(moved)
-        return moved
+        save(moved)  # this empties the old backend
+        return _existing(name, load(name))
 
 
-def _empty(backend: backends.Backend | None, file: Path) -> None:
-    """Empty a backend that is no longer used. If that fails, only warn, because the new backend is already in use."""
+def _has_secrets(backend: backends.Backend | None) -> bool:
     try:
-        if backend is not None:
-            backend.delete()
-    except TokenStoreError as error:
-        private_files.say_once(file, f"Cannot empty the old backend, which still has the secrets. {error}")
+        return backend is not None and backend.read() is not None
+    except TokenStoreError:
+        return False
+
+
+def _unused_entry(profile: Profile, keep: str, file: Path) -> str:
+    """Return the name for the secrets in a new backend. Another profile, in another home folder, may have the usual name."""
+    backend = backends.backend_for(keep, profile.entry or profile.name, file)
+    if not backends.is_separate(backend):
+        return profile.entry
+    try:
+        saved = backend.read()
+    except TokenStoreError:
+        return profile.entry  # if the backend does not work, the save says why
+    own = entry.pop_secrets(to_json(profile))
+    if saved is None or entry.is_same_sign_in(own, saved):
+        return profile.entry
+    return f"{profile.name}-{secrets.token_hex(4)}"
 
 
 def _with_script_token(moved: Profile, backend: backends.PlistBackend) -> Profile:

@@ -37,6 +37,10 @@ class Profile:
     keep : str
         Where the secrets are saved: ``"file"``, ``"keyring"``, ``"plist:PATH"``, ``"command:PROGRAM"``; see
         :mod:`boxnb.store.backends`.
+    entry : str
+        The name under which a keyring or command saves the secrets; ``""`` if it is the profile's name.
+    former : tuple of str
+        ``keep`` and ``entry`` of an earlier backend that still has to be emptied; usually ``()``.
     refreshed_by : str
         The process and host that saved this token pair.
     monthly_calls : int
@@ -55,6 +59,8 @@ class Profile:
     skew: float = 0.0
     verify: bool | str = True
     keep: str = "file"
+    entry: str = ""
+    former: tuple[str, ...] = ()
     refreshed_by: str = ""
     spent: tuple[str, ...] = ()
     monthly_calls: int = 0
@@ -75,7 +81,7 @@ class Profile:
         )
 
     def with_pair_of(self, other: Profile) -> Profile:
-        """Return this profile with the token pair of ``other``, a newer version, and the fields that belong to the pair."""
+        """Return this profile with the token pair and the related fields of ``other``, a newer version."""
         return dataclasses.replace(
             self,
             token=other.token,
@@ -97,7 +103,7 @@ class Profile:
             return ""
         if later.account is None:
             # A refresh keeps the account, so this is a new sign-in, whose user is not known yet.
-            return "" if later.token is None or later.token == self.token else "was signed in again"
+            return "" if later.token is None or later.token == self.token else "has a new sign-in"
         own_id, later_id = self.account.get("id"), later.account.get("id")
         if None not in (own_id, later_id) and own_id != later_id:
             owner = later.account.get("name") or later.account.get("login") or "another user"
@@ -112,7 +118,7 @@ class Profile:
 
 
 def _server_host(url: str) -> str:
-    """Return a server's host, or ``this computer`` for loopback. The port is left out, because a sandbox's can change."""
+    """Return a server's host, or ``this computer`` for loopback. The port is left out, because a sandbox's port can change."""
     host = urlsplit(url).hostname or ""
     return "this computer" if host in LOOPBACK else host
 
@@ -147,6 +153,7 @@ def to_json(profile: Profile) -> dict[str, Any]:
             "redirect_uri": client.redirect_uri,
         },
         **{name: getattr(profile, name) for name in _COPIED},
+        **{name: value for name in ("entry", "former") if (value := getattr(profile, name))},
         "spent": list(profile.spent),
         "saved_at": time.time(),
         "mail": None if profile.mail is None else profile.mail.as_json(),
@@ -193,11 +200,21 @@ def from_json(name: str, content: dict[str, Any]) -> Profile:
         skew=_seconds(content.get("skew")),
         verify=checked_verify(content.get("verify")),
         keep=_text(content.get("keep", "file")),
+        entry=_text(content.get("entry", "")),
+        former=former_backend(content),
         refreshed_by=_label(content.get("refreshed_by")) or "",
         spent=tuple(digest for digest in spent if isinstance(digest, str)) if isinstance(spent, list) else (),
         monthly_calls=_count(content.get("monthly_calls")),
         mail=MailSettings.from_json(content["mail"]) if content.get("mail") else None,
     )
+
+
+def former_backend(content: dict[str, Any]) -> tuple[str, ...]:
+    """Return ``keep`` and ``entry`` of the backend that still has to be emptied, from the content of a profile's file."""
+    former = content.get("former")
+    if isinstance(former, list) and len(former) == 2 and all(isinstance(part, str) for part in former):
+        return tuple(former)
+    return ()
 
 
 def known_account(user: object) -> dict[str, Any] | None:

@@ -32,7 +32,7 @@ from . import calls, sources
 from .calls import Caller
 from .names import Places
 from .progress_bar import Meter, Moved
-from .receiving import RemoteFile, complete
+from .receiving import RemoteFile, complete, open_partial
 from .results import Row, reason, run_jobs
 
 if TYPE_CHECKING:
@@ -263,7 +263,10 @@ def _download(
     path.parent.mkdir(parents=True, exist_ok=True)
     places.check(path.parent)
     with _partial_file(places, file, path) as part:
-        complete(caller, file, part, meter)
+        with open_partial(part) as out:
+            places.check(path.parent)  # a folder may have become a link before the file was opened
+            complete(caller, file, out, meter)
+        places.check(path.parent)
         with places.lock:
             path, later_note = places.settle(path, file.id, file.name)
             if os.path.lexists(path) and (not overwrite or not path.is_file() or path.is_symlink()):

@@ -101,8 +101,15 @@ class _Incoming:
         return self.received == self._file.size and self._digest.hexdigest() == self._file.sha1
 
 
-def complete(caller: Caller, file: RemoteFile, part: Path, meter: Meter) -> None:
-    """Download what is missing from a partial file, and verify its whole content."""
+@contextlib.contextmanager
+def open_partial(part: Path) -> Iterator[IO[bytes]]:
+    """Open a partial file, new or from an earlier call, never through a link at its end.
+
+    Raises
+    ------
+    TransferError
+        It is not a regular file, or it has other hard links.
+    """
     flags = os.O_RDWR | os.O_CREAT
     for name in ("O_NOFOLLOW", "O_BINARY", "O_NONBLOCK"):
         flags |= getattr(os, name, 0)
@@ -110,20 +117,25 @@ def complete(caller: Caller, file: RemoteFile, part: Path, meter: Meter) -> None
         status = os.fstat(out.fileno())
         if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
             raise TransferError(f"{part} is not a file that boxnb created. Move or rename it.")
-        incoming = _Incoming(out, file, meter)
-        if incoming.received > file.size:
-            incoming.restart()
-        for is_last_attempt in (False, True):
-            _download_rest(caller, file, incoming)
-            if incoming.is_complete():
-                break
-            if is_last_attempt:
-                raise TransferError(
-                    f"{file.name!r} was downloaded twice, each time with a wrong SHA-1. A proxy may have altered it, or it may have just changed. Try again later."
-                )
-            incoming.restart()
-        out.flush()
-        os.fsync(out.fileno())
+        yield out
+
+
+def complete(caller: Caller, file: RemoteFile, out: IO[bytes], meter: Meter) -> None:
+    """Download what is missing from a partial file, and verify its whole content."""
+    incoming = _Incoming(out, file, meter)
+    if incoming.received > file.size:
+        incoming.restart()
+    for is_last_attempt in (False, True):
+        _download_rest(caller, file, incoming)
+        if incoming.is_complete():
+            break
+        if is_last_attempt:
+            raise TransferError(
+                f"{file.name!r} was downloaded twice, each time with a wrong SHA-1. A proxy may have altered it, or it may have just changed. Try again later."
+            )
+        incoming.restart()
+    out.flush()
+    os.fsync(out.fileno())
 
 
 def _download_rest(caller: Caller, file: RemoteFile, incoming: _Incoming) -> None:
@@ -132,7 +144,7 @@ def _download_rest(caller: Caller, file: RemoteFile, incoming: _Incoming) -> Non
         before = incoming.received
         failure = _download_more(caller, file, incoming)
         if incoming.received > before:
-            waits = calls.retry_waits()  # there was progress, so count the attempts from the start
+            waits = calls.retry_waits()  # there was progress, so start counting the attempts again
             if failure is None:
                 continue
         if failure is None:

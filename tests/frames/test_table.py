@@ -197,8 +197,10 @@ def test_interrupt_at_any_moment_keeps_complete_pages() -> None:
             table.join(other)
             table.drop_from("created_at", pd.Timestamp("2026-12-01", tz="UTC"))
 
-        if not interrupted(work, frames.table.__file__, lines_run + 1):
+        error = interrupted(work, lines_run + 1, frames.table.__file__.__eq__)
+        if error is None:
             break
+        assert isinstance(error, KeyboardInterrupt)
         lines_run += 1
         result = table.frame()
         assert len(result) == table.rows

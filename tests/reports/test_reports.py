@@ -372,7 +372,7 @@ def test_downloads_and_unusual_days(walk: Walk) -> None:
 
 
 def test_histories(walk: Walk) -> None:
-    """The history of a file or a user has exactly their events, in order of time."""
+    """The history of a file or a user has exactly their events, in chronological order."""
     payroll = FOLDERS.index[FOLDERS["name"] == "Payroll"][0]
     events = walk.events
     file_events = reports.file_history(walk.box, payroll, of=events)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 import plistlib
+import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,11 +22,11 @@ from signing import sign_in
 
 import boxnb
 from boxnb import oauth, runs, store
-from boxnb.errors import TokenStoreError
+from boxnb.errors import TokenStoreError, WaitNotice
 from boxnb.oauth.token import Token
 from boxnb.sandbox import Sandbox
 from boxnb.secret import Secret
-from boxnb.store import backends
+from boxnb.store import backends, files, system_keyring
 
 CLIENT = oauth.Client("abc", Secret("the-client-secret-of-tests"), "http://127.0.0.1/callback")
 TOKEN = Token(Secret("access-0a1b2c3d"), Secret("refresh-0a1b2c3d"), obtained_at=1000.0, expires_in=3600.0)
@@ -103,7 +106,7 @@ def test_a_sign_in_moves_through_every_backend_and_back(
     assert list((tmp_path / "secrets").iterdir()) == []
 
 
-@pytest.mark.parametrize(
+CHANGES = pytest.mark.parametrize(
     "work",
     [
         lambda: store.configure("acme", monthly_calls=5),
@@ -112,19 +115,225 @@ def test_a_sign_in_moves_through_every_backend_and_back(
     ],
     ids=["configure", "migrate", "rename"],
 )
-def test_a_keyring_that_returns_nothing_once_loses_nothing(
+
+
+def answer_first(vault: MemoryKeyring, monkeypatch: pytest.MonkeyPatch, answers: list[str | None]) -> None:
+    """Let the keyring give these answers first, and the true one afterwards."""
+    true_answer, first = vault.get_password, iter(answers)
+    monkeypatch.setattr(vault, "get_password", lambda *names: next(first, true_answer(*names)))
+
+
+@CHANGES
+def test_a_keyring_that_returns_nothing_once_is_asked_again(
     saved: store.Profile, vault: MemoryKeyring, monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]
 ) -> None:
-    """A keyring may be locked for a moment. The profile is not saved without its secrets."""
+    """Another process may be replacing the entry: macOS deletes it before it adds the new one."""
     store.migrate("acme", "keyring")
-    real, nothing = vault.get_password, iter([None])
-    monkeypatch.setattr(vault, "get_password", lambda *names: next(nothing, real(*names)))
+    answer_first(vault, monkeypatch, [None])
+    work()
+    assert sign_in_of(store.load(store.names()[0])) == sign_in_of(saved)
+
+
+@CHANGES
+@pytest.mark.parametrize("answer", ["nothing", "older"])
+def test_a_keyring_that_does_not_return_the_newest_secrets_loses_nothing(
+    saved: store.Profile,
+    vault: MemoryKeyring,
+    monkeypatch: pytest.MonkeyPatch,
+    work: Callable[[], object],
+    answer: str,
+) -> None:
+    """It may be locked, or return a cached entry. The profile is not saved without its secrets, or with older ones."""
+    store.migrate("acme", "keyring")
+    older = vault.passwords["boxnb", "acme"]
+    newer = saved.renewed(Token(Secret("a2"), Secret("r2"), obtained_at=2000.0, expires_in=3600.0), 0.0)
+    store.save(dataclasses.replace(newer, keep="keyring"))
+    answer_first(vault, monkeypatch, [older if answer == "older" else None] * 4)
     with (
-        pytest.warns(UserWarning, match="missing from the backend"),
+        pytest.warns(
+            UserWarning, match="returned older secrets" if answer == "older" else "are missing from"
+        ),
         pytest.raises(TokenStoreError, match="nothing was changed"),
     ):
         work()
+    assert sign_in_of(store.load("acme")) == sign_in_of(newer)
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+import keyring
+from keyring.backend import KeyringBackend
+
+class DeletesThenAdds(KeyringBackend):
+    priority = 1
+    file = Path(sys.argv[1])
+    def get_password(self, service, username):
+        return self.file.read_text() if self.file.exists() else None
+    def set_password(self, service, username, password):
+        deleted = self.file.exists()
+        self.file.unlink(missing_ok=True)
+        if deleted and len(sys.argv) > 2:
+            os._exit(9)
+        self.file.write_text(password)
+    def delete_password(self, service, username):
+        self.file.unlink()
+
+keyring.set_keyring(DeletesThenAdds())
+from boxnb import store
+from boxnb.oauth.token import Token
+from boxnb.secret import Secret
+profile = store.load("acme")
+if profile.keep == "file":
+    store.migrate("acme", "keyring")
+elif len(sys.argv) > 2:
+    store.save(profile.renewed(Token(Secret("a2"), Secret("r2"), obtained_at=2000.0, expires_in=3600.0), 0.0))
+else:
+    print(profile.token.refresh_token.reveal(), profile.client.client_secret.reveal())
+"""
+
+
+def test_a_process_killed_while_the_keyring_replaces_an_entry_loses_nothing(
+    saved: store.Profile, tmp_path: Path
+) -> None:
+    """The keyring of macOS deletes the entry before it adds the new one. The new token pair is in the private draft."""
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        words = [sys.executable, "-c", KILLED, str(tmp_path / "entry"), *arguments]
+        return subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+
+    assert run().returncode == 0
+    assert run("killed").returncode == 9
+    assert not (tmp_path / "entry").exists()
+    loaded = run()
+    assert loaded.stdout.split() == ["r2", "the-client-secret-of-tests"]
+    assert "until the backend saves them" in loaded.stderr
+
+
+@pytest.mark.parametrize("keep", ["keyring", "command"])
+def test_two_home_folders_share_a_keyring(
+    saved: store.Profile,
+    vault: MemoryKeyring,
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    keep: str,
+) -> None:
+    """Profiles of one name in two home folders have an entry each, and deleting one keeps the other's."""
+    keep, first_home = command if keep == "command" else keep, str(store.home())
+    store.migrate("acme", keep)
+    monkeypatch.setenv("BOXNB_HOME", str(tmp_path / "other home"))
+    other_token = Token(Secret("access-other"), Secret("refresh-other"), 1000.0, 3600.0)
+    other = store.Profile("acme", CLIENT, other_token, account={"name": "Bo"})
+    store.save(other)
+    store.migrate("acme", keep)
+    assert sign_in_of(store.load("acme")) == sign_in_of(other)
+    store.delete("acme")
+    monkeypatch.setenv("BOXNB_HOME", first_home)
     assert sign_in_of(store.load("acme")) == sign_in_of(saved)
+
+
+MOVES = [("keyring", "file"), ("file", "keyring"), ("plist", "keyring"), ("keyring", "command")]
+CUTS = ["before the profile is saved", "before the old backend is emptied"]
+
+
+@pytest.mark.parametrize(
+    ("moves", "moment"),
+    [(moves, moment) for moves in MOVES for moment in CUTS if (moves[0], moment) != ("file", CUTS[1])],
+)
+def test_a_move_that_was_cut_off_leaves_no_second_copy(
+    saved: store.Profile,
+    vault: MemoryKeyring,
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    moves: tuple[str, str],
+    moment: str,
+) -> None:
+    """The profile records which backend still has to be emptied, and the next save empties it."""
+    keeps = {"plist": f"plist:{tmp_path / 'old.plist'}", "command": command}
+    old, new = (keeps.get(keep, keep) for keep in moves)
+    store.migrate("acme", old)
+
+    def cut_off(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        if moment == CUTS[0]:
+            real_write, writes = files._write, iter([True] if new == "file" else [True, False])
+            patch.setattr(
+                files,
+                "_write",
+                lambda *content: cut_off() if next(writes) is (new == "file") else real_write(*content),
+            )
+        else:
+            patch.setattr(files, "_empty_former", cut_off)
+        store.migrate("acme", new)
+    assert sign_in_of(store.load("acme")) == sign_in_of(saved)
+    store.configure("acme", monthly_calls=7)
+    assert sign_in_of(store.load("acme")) == sign_in_of(saved)
+    copies = [
+        bool(vault.passwords),
+        any((tmp_path / "secrets").iterdir()),
+        (tmp_path / "old.plist").exists() and b"refresh-0a1b" in (tmp_path / "old.plist").read_bytes(),
+        b"refresh-0a1b" in store.path("acme").read_bytes(),
+    ]
+    loaded = store.load("acme")
+    assert loaded is not None
+    assert copies.count(True) == (2 if loaded.keep.startswith("plist") else 1)
+    store.delete("acme")
+    assert vault.passwords == {} and list((tmp_path / "secrets").iterdir()) == []
+
+
+ODD_ENTRIES = [
+    "[]",
+    "{",
+    '{"token": []}',
+    '{"token": {"access_token": 5}}',
+    '{"token": null, "client_secret": 7}',
+    '{"token": null, "mail": {"host": 1}}',
+]
+
+
+@pytest.mark.parametrize("text", ODD_ENTRIES)
+def test_an_odd_entry_of_the_keyring_is_named_as_the_cause(
+    saved: store.Profile, vault: MemoryKeyring, text: str
+) -> None:
+    """The profile's file is fine, so the message does not advise anyone to delete it."""
+    store.migrate("acme", "keyring")
+    vault.passwords["boxnb", "acme"] = text
+    with pytest.raises(TokenStoreError, match=r"The keyring's entry is not what boxnb saved\. Sign in again"):
+        store.load("acme")
+
+
+@pytest.mark.parametrize("error", ["AttributeError", "OSError", "SyntaxError"])
+def test_a_broken_keyring_package_is_named_as_the_cause(
+    saved: store.Profile, vault: MemoryKeyring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: str
+) -> None:
+    """A package that keyring imports may have the wrong version."""
+    store.migrate("acme", "keyring")
+    (tmp_path / "keyring.py").write_text(f"raise {error}('half')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "keyring")
+    with pytest.raises(TokenStoreError, match=rf"cannot be imported \({error}\). Reinstall it"):
+        store.load("acme")
+
+
+def test_a_keyring_that_waits_for_a_prompt_is_announced_and_given_up(
+    saved: store.Profile, vault: MemoryKeyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over SSH or in a scheduled run, nobody sees the prompt."""
+    store.migrate("acme", "keyring")
+    monkeypatch.setattr(system_keyring, "NOTICED", 0.05)
+    monkeypatch.setattr(system_keyring, "PATIENCE", 0.5)
+    answered = threading.Event()
+    monkeypatch.setattr(vault, "get_password", lambda *_: answered.wait(30))
+    with (
+        pytest.warns(WaitNotice, match="may be showing a prompt"),
+        pytest.raises(TokenStoreError, match="did not answer"),
+    ):
+        store.load("acme")
+    answered.set()
 
 
 def test_a_renamed_profile_ignores_the_draft_of_an_earlier_one(
@@ -136,6 +345,19 @@ def test_a_renamed_profile_ignores_the_draft_of_an_earlier_one(
     backends.draft_path(store.path("beta")).write_text(json.dumps(content))
     store.rename("acme", "beta")
     assert sign_in_of(store.load("beta")) == sign_in_of(saved)
+
+
+def test_a_damaged_draft_does_not_hide_the_entry(saved: store.Profile, vault: MemoryKeyring) -> None:
+    """Without an entry, the draft is named as the cause."""
+    store.migrate("acme", "keyring")
+    draft = backends.draft_path(store.path("acme"))
+    draft.write_text('{"token": {"acc')
+    draft.chmod(0o600)
+    with pytest.warns(UserWarning, match="is damaged, so boxnb ignores it"):
+        assert sign_in_of(store.load("acme")) == sign_in_of(saved)
+    vault.passwords.clear()
+    with pytest.raises(TokenStoreError, match=r"acme\.json\.unsaved is not what boxnb saved"):
+        store.load("acme")
 
 
 @pytest.mark.parametrize("keep", ["keyring", "command"])

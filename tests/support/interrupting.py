@@ -1,4 +1,4 @@
-"""Interrupt a function between any two lines of a module, as Ctrl-C would."""
+"""Interrupt a call between any two lines, as Ctrl-C would."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from types import FrameType
 from typing import Any
 
 
-def interrupted(work: Callable[[], object], module: str, line_number: int) -> bool:
+def interrupted(
+    call: Callable[[], object], line_number: int, counts: Callable[[str], bool]
+) -> BaseException | None:
     """
-    Call ``work`` and raise :class:`KeyboardInterrupt` at the given line that it executes in the file ``module``.
+    Interrupt a call before it executes its nth line, and return the error that it raises, if any.
 
-    Return False if it ended before that line.
+    ``counts`` takes the path of a module, and returns whether its lines are counted.
     """
     lines = 0
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:
         nonlocal lines
-        if frame.f_code.co_filename != module:
+        if not counts(frame.f_code.co_filename):
             return None
         lines += event == "line"
         if lines == line_number:
@@ -29,9 +31,9 @@ def interrupted(work: Callable[[], object], module: str, line_number: int) -> bo
     previous_trace = sys.gettrace()
     sys.settrace(trace)
     try:
-        work()
-    except KeyboardInterrupt:
-        return True
+        call()
+    except BaseException as error:  # noqa: BLE001  the interrupt, or the error that the call raises instead
+        return error
     finally:
         sys.settrace(previous_trace)
-    return False
+    return None

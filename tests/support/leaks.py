@@ -6,13 +6,12 @@ Such tools are ``%xmode Verbose``, rich, ``pytest -l`` and error trackers.
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import requests
+from interrupting import interrupted
 
 TESTS = Path(__file__).parents[1]
 STDLIB = re.compile(r"importlib|/(?:threading|queue)\.py$")
@@ -61,28 +60,9 @@ def interrupt_at_line(line_number: int, call: Callable[[], object], own: str) ->
 
     Lines in ``own``, which is the test's file, and in Python's locks are not counted.
     """
-    count = 0
-
-    def trace(frame: FrameType, event: str, _argument: Any) -> Any:
-        nonlocal count
-        if frame.f_code.co_filename in (own, __file__) or STDLIB.search(frame.f_code.co_filename):
-            return None
-        if event == "line":
-            count += 1
-            if count == line_number:
-                sys.settrace(None)
-                raise KeyboardInterrupt
-        return trace
-
-    previous_trace = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        call()
-    except BaseException as error:  # noqa: BLE001  the interrupt, or the error that the call raises instead
-        return error
-    finally:
-        sys.settrace(previous_trace)
-    return None
+    return interrupted(
+        call, line_number, lambda path: path not in (own, __file__) and not STDLIB.search(path)
+    )
 
 
 def leaked(error: BaseException, secrets: Iterable[str]) -> list[str]:

@@ -249,7 +249,7 @@ QUOTES: dict[str, dict[str, Check]] = {
         "all 6,654 rows": lambda s: len(s.content) == 6_654,
         "the same three numbers as after the walk": lambda s: s.content["type"].nunique() == 3,
         "Click *Marketing* in the tree": lambda s: s.content["name"].eq("Marketing").any(),
-        "*Product film uncut 8K master.mp4* with 11.8 GB, unchanged for 640 days": lambda s: (
+        "*Product film uncut 8K master.mp4* at 11.8 GB, unchanged for 640 days": lambda s: (
             reports.large_files(s.box, at_least=300_000_000, of=s.content).iloc[0][["name", "days"]].tolist()
             == ["Product film uncut 8K master.mp4", 640]
         ),
@@ -260,7 +260,7 @@ QUOTES: dict[str, dict[str, Check]] = {
         "*Archive* and *Old laptop* among them": lambda s: (
             {"Archive", "Old laptop"} <= set(s.stale.query("type == 'folder'").head(10)["name"])
         ),
-        "the film of 11.8 GB first": lambda s: (
+        "the 11.8 GB film first": lambda s: (
             s.stale.query("type == 'file'")["name"].iloc[0] == "Product film uncut 8K master.mp4"
             and round(s.stale.query("type == 'file'")["bytes"].iloc[0] / 1e9, 1) == 11.8
         ),

@@ -456,6 +456,48 @@ def test_a_link_created_during_a_download_is_not_written_through(
     assert contents_of(outside) == {}
 
 
+@pytest.mark.parametrize("moment", ["before the partial file is opened", "after it is complete"])
+def test_a_link_created_after_the_check_is_not_written_through(
+    pretended: Pretended, down: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """The folder is checked again with the partial file open, and before the file gets its name."""
+    pretender, box = pretended
+    file_id = pretender.add("a.txt", b"a")
+    outside = tmp_path / "outside"
+    outside.mkdir()
+
+    def swap_folder() -> None:
+        """Replace the folder by a link to another folder that has the same content."""
+        if not (down / "sub").is_symlink():
+            (down / "sub").rename(down / "was sub")
+            (down / "sub").symlink_to(outside)
+
+    os_open, os_fsync = os.open, os.fsync
+
+    def open_after_swap(path: Any, *arguments: Any, **options: Any) -> int:
+        if str(path).endswith(".part"):
+            swap_folder()
+        return os_open(path, *arguments, **options)
+
+    def swap_after_fsync(file: int) -> None:
+        os_fsync(file)
+        if list((down / "sub").glob(".*.part")):
+            for part in (down / "sub").iterdir():
+                (outside / part.name).write_bytes(part.read_bytes())
+            swap_folder()
+
+    if moment.startswith("before"):
+        monkeypatch.setattr(os, "open", open_after_swap)
+    else:
+        monkeypatch.setattr(os, "fsync", swap_after_fsync)
+    table = pd.DataFrame({"id": [file_id], "name": ["a.txt"], "size": [1], "path": "sub"})
+    table["sha1"] = [hashlib.sha1(b"a").hexdigest()]
+    down.mkdir()
+    frame = quietly(lambda: box.download(table, down))
+    assert frame["action"].tolist() == ["refused"] and "is a link" in frame["problem"].iloc[0]
+    assert contents_of(outside) == {}
+
+
 @pytest.mark.parametrize(
     "name", ["../evil.txt", "/etc/evil", "C:\\evil", "C:evil", "..\\evil", "a/../../evil", "\\\\host\\evil"]
 )

@@ -11,7 +11,8 @@ import re
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
-from boxnb.redaction import holds_secret, redact_known
+from boxnb.known_secrets import redact_known
+from boxnb.redaction import holds_secret
 from boxnb.secret import fingerprint
 
 SECRET_IN_REQUESTS = frozenset(("code", "state"))

@@ -20,9 +20,9 @@ from urllib.parse import parse_qsl, urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 
+from boxnb.known_secrets import redact_known
 from boxnb.labs.trace import fingerprints, rfc_sections
 from boxnb.labs.trace.exchange import Exchange, in_words
-from boxnb.redaction import redact_known
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,7 +14,7 @@ KINDS = ("off", "fixed", "rolling", "bucket")
 
 
 class Limits:
-    """A limit of 1000 calls per minute and user, counted in a rolling minute, a fixed minute or a token bucket."""
+    """A limit of 1000 calls per user per minute, counted in a rolling minute, a fixed minute or a token bucket."""
 
     def __init__(self, kind: str = "rolling", per_minute: int = PER_MINUTE) -> None:
         if kind not in KINDS:

@@ -5,8 +5,8 @@ The streams show the same events, in different orders and with different delays.
 `admin_logs` is ordered by the time of the event. It shows an event one to five minutes later, or up to half an hour
 later for one event in twenty, so a late event can appear in a time window that was already read.
 `admin_logs_streaming` is ordered by arrival. An event arrives 12 s after it happened, plus a random delay of up to 90 s;
-one event in thirty arrives twice. This stream keeps 14 days. User streams show events immediately and keep 21 days (31
-for `sync`). Delays use the sandbox clock. Their lengths are guesses, except where box-facts gives them.
+one event in thirty arrives twice. This stream keeps events for 14 days. User streams show events immediately and keep
+them for 21 days (31 for `sync`). Delays use the sandbox clock. Their lengths are guesses, except where box-facts gives them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from .state import State
 from .times import DAY, iso
 from .tree import Item
 
-# A position is the milliseconds, then this many bits of the event's number. It is deliberately above 2^53.
+# A position is the time in milliseconds, followed by this many bits of the event's number.
+# It is deliberately above 2^53.
 SHIFT = 21
 LIVE = 1_500_000
 ADMIN_DAYS, STREAMING_DAYS, USER_DAYS, SYNC_DAYS = 365, 14, 21, 31
@@ -59,7 +60,7 @@ BY_NOBODY = frozenset({"COLLABORATION_EXPIRATION", "SHARE_EXPIRATION"})
 class Event:
     """One event. `subject` is the kind and the id of what it is about.
 
-    Events that happened in the sandbox have the number `LIVE` or a higher one.
+    Events that happened in the sandbox are numbered from `LIVE` up.
     """
 
     number: int
@@ -133,7 +134,7 @@ class Log:
     ) -> None:
         """Record an event.
 
-        Its time is cut to whole seconds, as in the history, so that comparisons agree with the times in responses.
+        Its time is truncated to whole seconds, as in the history, so that comparisons agree with the times in responses.
         """
         created = float(int(created))
         doc = json.dumps(
@@ -330,7 +331,7 @@ def details_of(world: World, event: Event) -> Doc:
 
 
 def tenant_doc(world: World, event: Event, live: Doc | None) -> Doc:
-    """Return an event in the form of the two enterprise streams; `live` comes from `Log.saved_document`."""
+    """Return an event as the two enterprise streams show it; `live` comes from `Log.saved_document`."""
     doc: Doc = {
         "type": "event",
         "event_id": identity(event),

@@ -163,7 +163,7 @@ class Access:
         return list(items.values())
 
     def top(self, user_id: str, now: float) -> list[Item]:
-        """Return everything on a user's top level: their own items and those shared with them."""
+        """Return everything at a user's top level: their own items and those shared with them."""
         own = [item for item in self.tree.siblings(user_id, None).values() if item.trashed is None]
         return own + self.mounted(user_id, now)
 

@@ -33,10 +33,10 @@ class Link:
 
 
 class Item:
-    """A folder, file or web link. `parent` is None on the top level of its owner (folder 0 of that user).
+    """A folder, file or web link. `parent` is None at the top level of its owner (folder 0 of that user).
 
     `key` generates the bytes of a file that was never uploaded (see `file_bytes`). It is empty for uploaded files, whose
-    bytes are saved by SHA-1. `total` is the size of everything in a folder, or -1 until it is calculated.
+    bytes are saved under their SHA-1. `total` is the size of everything in a folder, or -1 until it is calculated.
     """
 
     __slots__ = (
@@ -245,11 +245,11 @@ class Tree:
             parent.children[item.kind, item.id] = item
 
     def everything(self) -> Iterator[Item]:
-        """Yield all folders, then all files, then all web links, each in the order in which they were read."""
+        """Yield all folders, then all files, then all web links, each kind in the order in which its items were read."""
         return itertools.chain(self.folders.values(), self.files.values(), self.web_links.values())
 
     def siblings(self, owner: str, parent: Item | None) -> dict[tuple[str, str], Item]:
-        """Return the items in a folder, or on a user's top level."""
+        """Return the items in a folder, or at a user's top level."""
         if parent is None:
             return self.tops.setdefault(owner, {})
         return parent.children if parent.children is not None else {}
@@ -277,7 +277,7 @@ class Tree:
         return item
 
     def put(self, item: Item, parent: Item | None) -> None:
-        """Put an item into a folder, or on its owner's top level if `parent` is None."""
+        """Put an item into a folder, or at its owner's top level if `parent` is None."""
         item.parent = parent
         self.siblings(item.owner, parent)[item.kind, item.id] = item
         self.discard_sizes(parent)
