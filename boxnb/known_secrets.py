@@ -14,7 +14,7 @@ from urllib.parse import quote, quote_plus
 from . import secret
 
 REDACTED = "<redacted>"
-_SHORTEST = 4
+SHORTEST = 4
 _ENCODED = 6
 """A secret is searched for in base64 and hex if it has at least this many bytes. Shorter ones would match by chance."""
 
@@ -146,7 +146,7 @@ def known_pattern() -> re.Pattern[str] | None:
     key = hash(known_secrets)
     if key not in _patterns:
         _patterns.clear()
-        searched = [value for value in known_secrets if len(value) >= _SHORTEST]
+        searched = [value for value in known_secrets if len(value) >= SHORTEST]
         spellings = {form for value in searched[-_RECENT:] for form in _all_forms(value)}
         spellings |= {form for value in searched[:-_RECENT] for form in _common_forms(value)}
         longest_first = sorted(spellings, key=len, reverse=True)

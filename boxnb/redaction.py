@@ -12,7 +12,7 @@ import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 
-from .known_secrets import MARKUP, REDACTED, known_pattern, redact_across, redact_known
+from .known_secrets import MARKUP, REDACTED, SHORTEST, known_pattern, redact_across, redact_known
 
 NAMES = (
     r"(?:access_?token|refresh_?token|id_?token|client_?secret|api_?key|private_?key|secret_?key|passwd|password|passphrase|pwd"
@@ -192,7 +192,7 @@ def looks_secret(value: str, *, quoted: bool = False) -> bool:
     if space and scheme.lower() in ("basic", "bearer", "token"):
         return looks_secret(rest)
     if quoted:
-        return len(value) >= _SHORTEST
+        return len(value) >= SHORTEST
     return (
         len(value) >= 8
         and re.search(r"\d", value) is not None

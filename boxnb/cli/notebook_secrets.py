@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from .. import basic, redaction, secret, store
+from .. import basic, known_secrets, secret, store
 from ..errors import BoxNotebookError
 from ..redaction import holds_secret, kinds_of_secrets, looks_secret
 
@@ -131,7 +131,7 @@ def _is_password_field(notebook: Mapping[str, Any], path: tuple[Any, ...]) -> bo
 def _kinds(text: str, name: str, known: Mapping[str, str], *, is_code: bool, in_data: bool) -> Iterator[str]:
     text = _TERMINAL_COLOR.sub("", text)
     labels_before = len(_LABEL.findall(text))
-    if len(fingerprints := _LABEL.findall(redaction.redact_known(text))) > labels_before:
+    if len(fingerprints := _LABEL.findall(known_secrets.redact_known(text))) > labels_before:
         for fingerprint in fingerprints:
             yield known.get(fingerprint, "a secret of a saved profile, encoded")
         return
