@@ -85,6 +85,9 @@ def _write_guides(folder: Path) -> None:
 
 
 def _write_notebooks(folder: Path, patterns: list[str]) -> None:
+    for script in FOLDER.glob("*/*.py"):  # a notebook's link to it is a download
+        (folder / "notebooks" / script.parent.name).mkdir(parents=True, exist_ok=True)
+        shutil.copy(script, folder / "notebooks" / script.parent.name)
     chosen = [path for path in paths() if any(path.match(pattern) for pattern in patterns)]
     for path, notebook in executed(chosen) if chosen else ():
         _write_notebook(folder, path, notebook)

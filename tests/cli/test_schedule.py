@@ -36,10 +36,10 @@ TEMPORARY = {
 """Where each command keeps the environment, as seen on Linux: the tagged folder, the environment, its settings, pipx's file."""
 
 LASTING = {
-    "uv tool install": (".local/share/uv/tools/boxnb", UV, False),
-    "pipx install --force": (".local/share/pipx/venvs/boxnb", UV, True),
-    "pipx install, earlier": (".local/pipx/venvs/boxnb", PIPX, True),
-    "a virtual environment": ("project/.venv", PIPX, False),
+    "uv tool install": (".local/share/uv/tools/boxnb", UV, False, "uv tool install"),
+    "pipx install --force": (".local/share/pipx/venvs/boxnb", UV, True, "pipx install --force"),
+    "pipx install, earlier": (".local/pipx/venvs/boxnb", PIPX, True, "pipx install --force"),
+    "a virtual environment": ("project/.venv", PIPX, False, "python -m pip install"),
 }
 
 
