@@ -109,7 +109,7 @@ class _AnnouncedRetry(Retry):
     """A retry policy that obeys ``Retry-After`` and announces long waits. If a wait would be too long, it gives up immediately."""
 
     def get_retry_after(self, response: Any) -> float | None:
-        """Return how many seconds the server asks to wait; ``None`` if it does not ask, or if the header cannot be read."""
+        """Return how many seconds the server asks boxnb to wait; ``None`` if it does not ask, or if the header cannot be read."""
         return retry_after(response)
 
     def increment(self, *args: Any, **options: Any) -> _AnnouncedRetry:
@@ -123,7 +123,7 @@ class _AnnouncedRetry(Retry):
         """Announce the wait if it is long, then wait."""
         requested = None if response is None else retry_after(response)
         wait = requested or self.get_backoff_time()
-        reason = "The server asked to wait" if requested else "No response from the server yet"
+        reason = "The server asked boxnb to wait" if requested else "No response from the server yet"
         announce(wait, wait_sentence(wait, reason))
         super().sleep(response)
 
@@ -224,7 +224,7 @@ class BasicSession(Session):
             )
         if status == 429 and (wait := retry_after(response)):
             raise ApiError(
-                f"{host} is limiting the rate of calls (429) and asks to wait {span(wait)}. Run this again {until(wait)}.",
+                f"{host} is limiting the rate of calls (429) and asks you to wait {span(wait)}. Run this again {until(wait)}.",
                 status=status,
             )
         if status >= 400:

@@ -132,7 +132,7 @@ def test_reads_are_given_up_after_six_attempts(server: ScriptedServer) -> None:
 def test_a_wait_of_hours_is_an_error_with_a_time_to_retry(server: ScriptedServer) -> None:
     """If the server asks for a wait beyond the limit, the error comes immediately and says when to try again."""
     server.responses = [(429, {"Retry-After": "36000"})]
-    with pytest.raises(ApiError, match=r"asks to wait 10 hours\. Run this again after .*\d\d:\d\d"):
+    with pytest.raises(ApiError, match=r"asks you to wait 10 hours\. Run this again after .*\d\d:\d\d"):
         basic.connect("mdm").get_json("/devices")
     assert len(server.requests) == 1
 
@@ -142,7 +142,7 @@ def test_a_wait_of_a_few_seconds_is_reported(server: ScriptedServer, monkeypatch
     waits: list[float] = []
     monkeypatch.setattr("urllib3.util.retry.time.sleep", waits.append)
     server.responses = [(429, {"Retry-After": "8"}), (429, {"Retry-After": "soon"})]
-    with pytest.warns(WaitNotice, match=r"asked to wait: waiting 8 seconds, continuing after"):
+    with pytest.warns(WaitNotice, match=r"asked boxnb to wait: waiting 8 seconds, continuing after"):
         basic.connect("mdm").get_json("/devices")
     assert waits[0] == 8
     assert all(seconds < 5 for seconds in waits[1:])

@@ -282,7 +282,7 @@ def _rate_limit_error(failure: _Failure) -> RateLimitError:
         f", {record.attempts} times within {span(record.waited)}" if record and record.attempts > 1 else ""
     )
     if wait:
-        advice = f"It asks to wait {span(wait)}. Run this again {until(wait)}."
+        advice = f"It asks you to wait {span(wait)}. Run this again {until(wait)}."
     else:
         advice = "Run this again in a minute."
     what = f"{{box}} refused the call because of its rate limit{attempts}"

@@ -100,11 +100,15 @@ class Pacer:
                 if requested > 0:
                     self._on_wait(
                         requested,
-                        f"After an earlier call, {self._box} asked to wait {span(requested)} more. "
+                        f"After an earlier call, {self._box} asked boxnb to wait {span(requested)} more. "
                         f"It may refuse this call as well. It should accept calls again {until(requested)}.",
                     )
                 return waited
-            why = f"{self._box} asked to wait" if requested > 0 else f"{self._box}'s rate limit is reached"
+            why = (
+                f"{self._box} asked boxnb to wait"
+                if requested > 0
+                else f"{self._box}'s rate limit is reached"
+            )
             self._on_wait(pause, wait_sentence(pause, why))
             waited += pause
             self._sleep(pause)
@@ -119,7 +123,7 @@ class Pacer:
 
     def _try_to_count(self) -> tuple[float, float]:
         """Count a call if one is allowed now. Return the seconds until the next attempt (0 if counted), and the seconds that
-        the server asked to wait.
+        the server asked boxnb to wait.
         """
         paused, steady, calls = self._read()
         now = self._clock()

@@ -60,7 +60,7 @@ class Caller:
     def sleep(self, seconds: float) -> None:
         """Announce the wait if it is long, then wait until the time is over or the user stops the transfer."""
         self.box.session.announce_wait(
-            seconds, wait_sentence(seconds, "The server asked to wait or did not respond")
+            seconds, wait_sentence(seconds, "The server asked boxnb to wait or did not respond")
         )
         self._stopped.wait(seconds)
         self.check()
@@ -135,7 +135,7 @@ class Caller:
 
 
 def requested_wait(response: requests.Response) -> float | None:
-    """Return the seconds that a response asks to wait, or ``None``.
+    """Return how many seconds a response asks boxnb to wait, or ``None``.
 
     Raises
     ------
@@ -148,7 +148,7 @@ def requested_wait(response: requests.Response) -> float | None:
     error_class = RateLimitError if response.status_code == 429 else BoxUnavailableError
     host = urlsplit(response.url).hostname
     error = error_class(
-        f"{host} returned {response.status_code} and asks to wait {span(seconds)}. Make the same call again {until(seconds)}.",
+        f"{host} returned {response.status_code} and asks you to wait {span(seconds)}. Make the same call again {until(seconds)}.",
         status=response.status_code,
     )
     if isinstance(error, RateLimitError):

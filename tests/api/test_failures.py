@@ -444,7 +444,9 @@ def test_a_long_wait_is_an_error_that_says_when_to_try_again(value: str, words: 
         api = Api(port)
         error = api.error()
     assert isinstance(error, RateLimitError) and api.waits == []
-    assert re.search(rf"Slow down\. It asks to wait {words}.*Run this again after .*\d\d:\d\d", str(error))
+    assert re.search(
+        rf"Slow down\. It asks you to wait {words}.*Run this again after .*\d\d:\d\d", str(error)
+    )
     assert error.retry_after is not None and error.retry_after > 180
     assert error.until is not None and error.until.tzinfo is not None
     assert "times" not in str(error)

@@ -86,7 +86,7 @@ def test_retry_after_is_obeyed(sandbox: Sandbox, session: BoxSession, waits: lis
 def test_a_very_long_wait_is_an_error(sandbox: Sandbox, session: BoxSession, waits: list[float]) -> None:
     """A Retry-After of one hour raises an error immediately, instead of a wait."""
     sandbox.faults.add("/2.0/users/me", "429", retry_after=3600)
-    with pytest.raises(RateLimitError, match=r"rate limit.*asks to wait 60 minutes") as caught:
+    with pytest.raises(RateLimitError, match=r"rate limit.*asks you to wait 60 minutes") as caught:
         session.get_json("/users/me")
     assert caught.value.retry_after == 3600
     assert waits == []
@@ -280,7 +280,7 @@ def test_a_long_wait_is_announced_before_it_begins(
     sandbox.faults.add("/2.0/users/me", "429", retry_after=90)
     with pytest.warns(
         WaitNotice,
-        match=r"The sandbox asked to wait: waiting 90 seconds, continuing after .*\d\d:\d\d:\d\d",
+        match=r"The sandbox asked boxnb to wait: waiting 90 seconds, continuing after .*\d\d:\d\d:\d\d",
     ):
         session.get_json("/users/me")
     assert waits[0] == 90
@@ -302,10 +302,11 @@ def test_a_pause_that_an_earlier_call_caused_is_announced(
 ) -> None:
     """The next call announces the pause and is sent anyway, because the server decides."""
     sandbox.faults.add("/2.0/users/me", "429", retry_after=600)
-    with pytest.raises(RateLimitError, match="asks to wait 10 minutes"):
+    with pytest.raises(RateLimitError, match="asks you to wait 10 minutes"):
         session.get_json("/users/me")
     with pytest.warns(
-        WaitNotice, match=r"After an earlier call, the sandbox asked to wait 10 minutes.*after .*\d\d:\d\d"
+        WaitNotice,
+        match=r"After an earlier call, the sandbox asked boxnb to wait 10 minutes.*after .*\d\d:\d\d",
     ):
         assert session.get_json("/users/me")["type"] == "user"
     assert sum(waits) < 1
@@ -341,5 +342,5 @@ def test_another_process_announces_the_pause(sandbox: Sandbox) -> None:
     process = subprocess.run(
         [sys.executable, "-c", OTHER_PROCESS], capture_output=True, text=True, check=True, timeout=60
     )
-    assert "asked to wait 15 minutes" in process.stderr and "WaitNotice" in process.stderr
+    assert "asked boxnb to wait 15 minutes" in process.stderr and "WaitNotice" in process.stderr
     assert process.stdout.splitlines()[-1] == "user" and "slept 9" not in process.stdout

@@ -137,10 +137,13 @@ def test_a_download_is_retried_with_a_new_url(pretended: Pretended, down: Path, 
         ((416, {}, b""), "returned 416"),
         ((418, {}, b""), "returned 418"),
         ((429, {"Retry-After": "0"}, b""), "returned 429 .* several times"),
-        ((429, {"Retry-After": "7200"}, b""), r"asks to wait 2 hours\. Make the same call again after [0-9]"),
+        (
+            (429, {"Retry-After": "7200"}, b""),
+            r"asks you to wait 2 hours\. Make the same call again after [0-9]",
+        ),
         (
             (503, {"Retry-After": "99999999999"}, b""),
-            r"asks to wait 99999 days\. Make the same call again (?:in|after) [0-9]",
+            r"asks you to wait 99999 days\. Make the same call again (?:in|after) [0-9]",
         ),
         ((503, {"Retry-After": "1e999"}, b""), "returned 503 .* several times"),
         (
@@ -924,7 +927,7 @@ def test_a_very_long_wait_is_reported_in_one_row(pretended: Pretended, tmp_path:
     busy = (503, {"Retry-After": "3600"}, b"")
     pretender.first = lambda *call: busy if call[1].endswith("/files/content") else None
     frame = quietly(lambda: box.upload_folder(tmp_path / "up"))
-    words = r"asks to wait 60 minutes \(3600 seconds\)\. Make the same call again after [0-9]"
+    words = r"asks you to wait 60 minutes \(3600 seconds\)\. Make the same call again after [0-9]"
     assert re.search(words, problems_of(frame)["a.txt"])
 
 
