@@ -229,7 +229,7 @@ class RotatingAuth(AuthBase):
     def _spend(self, profile: store.Profile, token: Token) -> tuple[store.Profile, Token]:
         file = store.path(profile.name)
         pending = intent.pending(file)
-        # If an earlier attempt at this refresh was cut off, the journal keeps the name of the process that made it.
+        # If an earlier attempt at this refresh was interrupted, the journal keeps the name of the process that made it.
         if pending is None or pending.get("fingerprint") != token.fingerprint:
             intent.begin(file, generation=profile.generation, fingerprint=token.fingerprint, now=self.now())
         new_token = self._fetch(profile, token)

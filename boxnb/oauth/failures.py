@@ -237,7 +237,7 @@ def refresh_refused(
 ) -> InvalidGrantError:
     """Return the error for a refused refresh, with its cause if that is certain, or else with the possible causes.
 
-    ``pending`` is the journal's record of a refresh that was cut off. ``now`` is used if the response has no time.
+    ``pending`` is the journal's record of a refresh that was interrupted. ``now`` is used if the response has no time.
     """
     age = ((error.at or now) - token.obtained_at) / 86400 if token.obtained_at > 0 else 0.0
     quotation = quoted(error.description, display_name(server))
@@ -249,7 +249,7 @@ def refresh_refused(
         cause = f"The saved sign-in of {profile!r} has not been used for {age:.0f} days. A refresh token expires after 60 days."
     elif pending is not None and pending.get("fingerprint") == token.fingerprint:
         cause = (
-            f"A refresh of {profile!r} was cut off before its response was saved (process {pending.get('pid')} on "
+            f"A refresh of {profile!r} was interrupted before its response was saved (process {pending.get('pid')} on "
             f"{pending.get('host')}). By then, the server had probably invalidated the old token."
         )
     elif error.lost:

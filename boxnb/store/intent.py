@@ -1,5 +1,5 @@
 """The journal of a refresh, written before the refresh token is spent. `boxnb.auth` reads it
-before the next refresh, to see whether the last one was cut off.
+before the next refresh, to see whether the last one was interrupted.
 """
 
 from __future__ import annotations

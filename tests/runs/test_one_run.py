@@ -254,7 +254,7 @@ def test_report_is_complete_although_the_disk_is_full(limit: int) -> None:
 
 
 def test_history_has_the_same_columns_when_empty() -> None:
-    """Columns and dtypes are the same with no run, with one run, and with a run that was cut off."""
+    """Columns and dtypes are the same with no run, with one run, and with a run that was interrupted."""
     empty = runs.history()
     run_history.note(id="x", name="cut off", started=1.0, process="process 1 on here")
     with run_history.file().open("a") as file:
