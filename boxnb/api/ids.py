@@ -247,9 +247,8 @@ def _from_url(text: str, argument: str, kind: Kind) -> str:
         host, path = (parts.hostname or "").rstrip("."), parts.path
     except ValueError:
         host, path = "", ""
-    is_api_path = (
-        "://" not in text and "." not in host
-    )  # such as folders/123, which is relative to the URL of the API
+    # Such as folders/123, which is relative to the URL of the API.
+    is_api_path = "://" not in text and "." not in host
     if is_api_path:
         path = f"/{text.strip('/')}"
     if is_api_path or host == "box.com" or host.endswith(".box.com") or host in LOOPBACK:

@@ -147,9 +147,8 @@ class Table:
             page[number] for page in self._content.pages
         ]
         for values in parts if position == 0 else reversed(parts):
-            if isinstance(
-                values, list
-            ):  # not converted yet: convert only one value, the first or last that the column can hold
+            # Not converted yet: convert only one value, the first or last that the column can hold.
+            if isinstance(values, list):
                 ordered = values if position == 0 else reversed(values)
                 values = _array(
                     [next((value for value in ordered if value is not None and _fits(value, kind)), None)],

@@ -62,9 +62,8 @@ def _write(content: Any, draft: Path, file: Path) -> None:
     elif hasattr(content, "to_image") and extension in (".png", ".svg", ".pdf"):
         draft.write_bytes(_picture(content, extension[1:]))
     elif hasattr(content, "write_html") and extension == ".html":
-        _write_text(
-            content.to_html(include_plotlyjs=True), draft
-        )  # with plotly.js, so the page works offline
+        # Include plotly.js, so that the page works offline.
+        _write_text(content.to_html(include_plotlyjs=True), draft)
     else:
         raise ExportError(
             f"A {type(content).__name__} cannot be written as {file.name!r}. Write tables as .csv or .html, figures as "

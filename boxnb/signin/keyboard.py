@@ -334,11 +334,8 @@ def choose(screen: Screen) -> Keyboard:
     try:
         descriptor = sys.stdin.fileno()
         is_terminal = os.isatty(descriptor)
-    except (
-        AttributeError,
-        OSError,
-        ValueError,
-    ):  # there is no standard input, or another program replaced it
+    # There is no standard input, or another program replaced it.
+    except (AttributeError, OSError, ValueError):
         return Keyboard(screen)
     if not is_terminal:
         return Pipe(screen, descriptor)

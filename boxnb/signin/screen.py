@@ -79,9 +79,8 @@ class Screen:
 
 def _is_terminal(stream: TextIO | None) -> bool:
     try:
-        return (
-            stream is not None and stream.isatty()
-        )  # a kernel's stream may have the file number of a terminal
+        # A kernel's stream may have the file number of a terminal, so ask the stream itself.
+        return stream is not None and stream.isatty()
     except ValueError:  # it is closed
         return False
 

@@ -31,9 +31,8 @@ def boxnb_(work: str, url: str, token: str, profile: str) -> pd.DataFrame:
     import boxnb
     from boxnb.api import rate_limit
 
-    rate_limit.LIMITS["general"] = rate_limit.Limit(
-        10**9
-    )  # no contender waits, because the sandbox's limits are off
+    # No contender waits, because the sandbox's limits are off.
+    rate_limit.LIMITS["general"] = rate_limit.Limit(10**9)
     box = boxnb.connect(profile)
     if work.startswith("users"):
         return box.users()

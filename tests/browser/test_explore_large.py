@@ -121,8 +121,7 @@ def test_a_treemap_of_two_hundred_thousand_files_draws_few_tiles(window: Browser
     slices = person[".js-plotly-plot .treemaplayer .slice"]
     slices.first.wait_for(timeout=120_000)
     assert 100 < slices.count() <= 2000
-    slices.nth(1).locator(".surface").click(
-        position={"x": 4, "y": 6}
-    )  # open a folder; the bar that leads back appears
+    # Open a folder, so that the bar that leads back appears.
+    slices.nth(1).locator(".surface").click(position={"x": 4, "y": 6})
     expect(person[".js-plotly-plot .pathbar"]).not_to_have_count(0)
     assert output_of(person.page, "print(len(chart.data) <= charts.TILES)").strip() == "True"

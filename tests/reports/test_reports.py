@@ -156,9 +156,8 @@ def test_hidden_links(walk: Walk, expected: pd.DataFrame) -> None:
     expiry = when(hidden["link_expires"], walk.day)
     shares = walk.events[walk.events["event_type"] == "SHARE"].set_index("source_item_id")["created_at"]
     shared_at = hidden.index.to_series().map(shares)
-    still_shared = hidden[
-        shared_at.notna() & ~(expiry.between(shared_at, walk.day))
-    ]  # some are shared again after their expiry
+    # Some are shared again after their expiry.
+    still_shared = hidden[shared_at.notna() & ~(expiry.between(shared_at, walk.day))]
     report = reports.hidden_links(walk.box, of=walk.events, items=walk.content)
     assert set(report["item_id"]) == set(still_shared.index)
     assert "Leaver hand-over" in set(report["item_name"])

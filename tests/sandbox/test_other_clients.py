@@ -306,9 +306,8 @@ def test_purging_a_folder_does_not_purge_items_trashed_before(writer: Person) ->
     for path in (f"/folders/{middle['id']}", f"/files/{other_file['id']}", f"/folders/{top['id']}/trash"):
         error_of(writer.call("GET", path), 404, "not_found")
     error_of(writer.call("GET", f"/files/{inner_file['id']}"), 404, "trashed")
-    error_of(
-        writer.call("POST", f"/folders/{trashed_folder['id']}"), 403, "forbidden"
-    )  # its folder no longer exists
+    # Its parent folder no longer exists.
+    error_of(writer.call("POST", f"/folders/{trashed_folder['id']}"), 403, "forbidden")
     restored = writer.call("POST", f"/folders/{trashed_folder['id']}", {"parent": {"id": "0"}})
     assert (restored.status_code, restored.json()["parent"]["id"]) == (201, "0")
     assert fetch(writer, f"/files/{inner_file['id']}/content") == b"deep"
