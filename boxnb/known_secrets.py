@@ -1,4 +1,4 @@
-"""Find the secrets that this process knows in any text: in every spelling, coloured, wrapped or in part."""
+"""Find, in any text, the secrets that this process knows: in every spelling, coloured, wrapped or in part."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ because a pattern with every form of a thousand secrets takes seconds to compile
 _patterns: dict[int, re.Pattern[str] | None] = {}
 
 _LONG_TOKEN = re.compile(r"(?=[^0-9]*[0-9])[\w.~+/=-]{24,}", re.ASCII)
-"""A secret of which a part is redacted as well: long and random, unlike a password made of words."""
+"""Matches a secret whose parts are redacted too: it is long and random, unlike a password made of words."""
 
 _FRAGMENT = 12
-"""How many characters of a long token are redacted even without the rest: a token can be wrapped, coloured or cut off."""
+"""The length from which a part of a long token is redacted on its own: a token can be wrapped, coloured or cut off."""
 
 _GRAM = _FRAGMENT // 2
 _grams: dict[int, dict[str, list[tuple[str, int]]]] = {}
@@ -36,7 +36,7 @@ _grams: dict[int, dict[str, list[tuple[str, int]]]] = {}
 _INVISIBLE = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]"
 )
-"""What a reader does not see inside a secret: colours and titles of a terminal, and characters without a width."""
+"""What a reader does not see inside a secret: terminal codes for colours and titles, and zero-width characters."""
 
 MARKUP = re.compile(rf"<[^<>]*>|{_INVISIBLE.pattern}")
 
@@ -112,7 +112,7 @@ def _redact_fragments(text: str) -> str:
 
 
 def _fragment(text: str, start: int, token: str, offset: int) -> tuple[int, int]:
-    """Return the longest span around ``start`` in which the text is a part of the token, whose gram is at ``offset``."""
+    """Return the longest span around ``start`` in which the text matches part of the token, whose gram is at ``offset``."""
     end, token_end = start + _GRAM, offset + _GRAM
     while start > 0 and offset > 0 and text[start - 1] == token[offset - 1]:
         start, offset = start - 1, offset - 1

@@ -153,7 +153,7 @@ def _redact_fields(text: str, known_spans: list[tuple[int, int]]) -> str:
 
 def kinds_of_secrets(text: str) -> list[str]:
     """
-    Return what a text contains in a format that contains secrets, such as ``a value of client_secret``; never the secret.
+    Describe each value that looks like a secret because of its format, such as ``a value of client_secret``; never show it.
 
     Unlike :func:`redact`, which may redact too much, it ignores values that cannot be secrets: fingerprints, short words,
     figures and placeholders. In an HTML page, it does not search scripts.

@@ -261,7 +261,7 @@ def longest_part(text: str) -> int:
 
 @pytest.mark.parametrize("text", SPLITS.values(), ids=SPLITS)
 def test_a_secret_in_pieces_is_redacted(text: str) -> None:
-    """Colours, line breaks and characters without a width do not hide a secret from the redaction."""
+    """Colours, line breaks and zero-width characters do not hide a secret from the redaction."""
     Secret(SPLIT)
     shown = redaction.redact(f"before {text} after")
     assert longest_part(shown) < 12 and shown.startswith("before ") and shown.endswith(" after")

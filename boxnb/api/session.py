@@ -54,7 +54,7 @@ class BoxSession(Session):
 
     A path such as ``"/users/me"`` is relative to the profile's API URL. Reads are retried after a lost connection,
     429 and 5xx. Writes are retried only after 429 or if no connection was made, because Box may have carried out a write
-    even though its response was lost. A request whose content can be read only once is never retried. ``Retry-After`` is obeyed.
+    even though its response was lost. A request whose content can be read only once is never retried. ``Retry-After`` is respected.
     Redirects are followed without the token and without any of Box's headers.
 
     Attributes

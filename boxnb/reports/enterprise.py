@@ -213,7 +213,7 @@ def items(
     """Return the columns of content that a report needs, from the caller's DataFrame or, without one, from a walk.
 
     A DataFrame from ``box.tree`` lacks two of these columns. boxnb lists the users to compute ``ownership``; ``seen_as`` is
-    the user that the walk acted for.
+    the user that the walk acted as.
     """
     needed = {*names.split(), *optional.split()}
     if isinstance(of, pd.DataFrame):

@@ -59,7 +59,7 @@ def inactive_users(
 
     The users that Box lists have no field for the last sign-in, so boxnb looks in the admin events of the last year. A missing
     ``last_sign_in`` means *not within a year*, not *never*. Users of Box Drive or a phone stay signed in for months, so they
-    can be listed although they are active; to count every event as activity, pass a DataFrame of all event types as ``of``.
+    can be listed even though they are active; to count every event as activity, pass a DataFrame of all event types as ``of``.
     Suspended accounts, and accounts created less than ``days`` days ago, are not listed.
 
     Parameters

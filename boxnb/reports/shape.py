@@ -73,7 +73,7 @@ class Inputs:
         return columns
 
     def record_source(self, frame: pd.DataFrame, source: str = "") -> None:
-        """Record a DataFrame and what is missing from it. ``source`` is the function that made it, if it is the caller's."""
+        """Record a DataFrame and what is missing from it. ``source`` names the function that made it, if the caller passed it."""
         self.frames.append(frame)
         self.complete = both_complete(self.complete, frame)
         self.skipped += [entry for entry in frame.attrs.get("skipped") or [] if entry not in self.skipped]

@@ -48,8 +48,8 @@ def sign_in(
     """
     Sign in by text: print the link, wait for the redirect or for its pasted address, and save the token pair.
 
-    What is pasted is not shown where the front end can hide it. If a saved sign-in works, nothing is asked. In the sandbox,
-    an empty line lets boxnb sign in by itself, and so does an input from which nothing can be read.
+    What is pasted is not shown where the front end can hide it. If a saved sign-in works, boxnb does not ask for anything.
+    In the sandbox, an empty line lets boxnb sign in by itself, and so does an input from which nothing can be read.
 
     Parameters
     ----------
@@ -146,9 +146,8 @@ def execute(
                 change_app=change_app,
                 open_browser=open_browser,
             )
-    except (
-        BrokenPipeError
-    ):  # the program that reads the output has ended, and Python flushes it again at exit
+    except BrokenPipeError:
+        # The program that reads the output has ended, and Python flushes it again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return NOT_SIGNED_IN
     except (OSError, BoxNotebookError) as error:

@@ -123,7 +123,7 @@ class Found(NamedTuple):
 
 
 def read(backend: Backend, file: Path, content: dict[str, Any]) -> Found:
-    """Return the secrets of a profile, from the draft of a cut-off save unless the backend has newer ones.
+    """Return the secrets of a profile, from the draft of an interrupted save unless the backend has newer ones.
 
     An entry that is older than the profile's file is ignored: some keyrings return a cached or synced copy.
 
@@ -175,7 +175,7 @@ def is_separate(backend: Backend | None) -> TypeGuard[Backend]:
 
 
 def is_same_storage(backend: Backend | None, other: Backend | None) -> bool:
-    """Return whether two backends are the same storage under two spellings. Both have saved secrets."""
+    """Return whether two backends are the same storage: one property list, or a keyring or command with the same saved secrets."""
     if isinstance(backend, PlistBackend) and isinstance(other, PlistBackend):
         return os.path.realpath(backend.path) == os.path.realpath(other.path)
     if not (is_separate(backend) and is_separate(other)):

@@ -59,7 +59,10 @@ def generation(saved: Secrets) -> int:
 
 
 def is_outdated(saved: Secrets, content: dict[str, Any]) -> bool:
-    """Return whether the file of the profile says that this refresh token has been spent. Its entry was saved first."""
+    """Return whether the profile's file says that this refresh token has been spent.
+
+    A save writes the entry before the file, so an entry that is older than the file is out of date.
+    """
     spent = content.get("spent")
     refresh_token = (saved.get("token") or {}).get("refresh_token")
     if not refresh_token or not isinstance(spent, list):

@@ -141,9 +141,8 @@ def load(name: str, *, shared: bool = True) -> Profile | None:
     except _DAMAGES:
         # "from None", because the message of the original error may quote the file, and with it the token.
         raise _damaged(file) from None
-    if (
-        found is not None and found.warning
-    ):  # do not raise: the sign-in panel and delete have to work for such a profile
+    # Do not raise: the sign-in panel and delete have to work for such a profile.
+    if found is not None and found.warning:
         private_files.say_once(file, found.warning)
     return _with_plist(profile) if shared else profile
 
@@ -254,12 +253,12 @@ def require_secrets(profile: Profile) -> None:
     """
     Refuse a profile that was loaded while its keyring or command did not return its secrets.
 
-    Saving it would replace the secrets with nothing. Missing once does not mean lost: a keyring may be locked.
+    Saving it would replace the secrets with nothing. Secrets that are missing once are not necessarily lost: a keyring may be locked.
 
     Raises
     ------
     TokenStoreError
-        The profile has no secrets, and its backend does not contain an entry without secrets either.
+        The profile has no secrets, and its backend did not confirm this by returning an entry without secrets.
     """
     file, backend = path(profile.name), backend_of(profile)
     if profile.token is not None or profile.client.client_secret or not backends.is_separate(backend):

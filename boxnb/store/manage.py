@@ -87,7 +87,7 @@ def rename(name: str, new: str) -> None:
         if path(new).exists():
             raise SettingError(f"There is already a profile {new!r}. Delete or rename it first.")
         if backends.is_separate(backend_of(profile)) and not profile.entry:
-            # The entry keeps its name, so that no moment of the move has two copies of the secrets, or none.
+            # The entry keeps its name, so that there are never two copies of the secrets, or none, during the move.
             save(dataclasses.replace(profile, entry=name))
         try:
             for draft in _drafts(path(new)):  # of an earlier profile with this name
@@ -164,7 +164,7 @@ def _has_secrets(backend: backends.Backend | None) -> bool:
 
 
 def _unused_entry(profile: Profile, keep: str, file: Path) -> str:
-    """Return the name for the secrets in a new backend. Another profile, in another home folder, may have the usual name."""
+    """Return the name for the secrets in a new backend. A profile in another home folder may already use the usual name."""
     backend = backends.backend_for(keep, profile.entry or profile.name, file)
     if not backends.is_separate(backend):
         return profile.entry

@@ -84,7 +84,7 @@ class KeyringBackend:
             except BaseException as error:  # noqa: BLE001  raised again below, in the thread that asked
                 answers.append(error)
 
-        # A daemon, because a keyring that waits for a prompt would otherwise keep Python from ending.
+        # A daemon, because a keyring that waits for a prompt would otherwise keep Python from exiting.
         asking = threading.Thread(target=ask, name="keyring", daemon=True)
         with _announced():
             asking.start()
@@ -107,7 +107,7 @@ class KeyringBackend:
 
     def write(self, secrets: Secrets) -> None:
         """Replace the saved secrets."""
-        with _announced():  # without giving up: a write that ends later could replace newer secrets
+        with _announced():  # no timeout: an abandoned write could later replace newer secrets
             self._call("set_password", json.dumps(secrets))
 
     def delete(self) -> None:
@@ -119,7 +119,7 @@ class KeyringBackend:
 
 @contextlib.contextmanager
 def _announced() -> Iterator[None]:
-    """Warn if a call of the keyring takes long enough to look like a hang."""
+    """Warn if a call to the keyring takes long enough to look like a hang."""
     line = "Waiting for the system's keyring. It may be showing a prompt."
     timer = threading.Timer(NOTICED, warnings.warn, (line, WaitNotice))
     timer.daemon = True

@@ -103,7 +103,7 @@ class _Incoming:
 
 @contextlib.contextmanager
 def open_partial(part: Path) -> Iterator[IO[bytes]]:
-    """Open a partial file, new or from an earlier call, never through a link at its end.
+    """Open a partial file, new or from an earlier call. A path that is itself a link is never followed.
 
     Raises
     ------

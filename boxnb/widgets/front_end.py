@@ -51,7 +51,7 @@ def sign_in(
     -------
     SignIn or SignedIn
         The panel, whose `await panel.done()` waits for the user; or, after a sign-in by text, an object whose `done()` does
-        not have to wait. If a saved sign-in still works, nothing is asked.
+        not have to wait. If a saved sign-in still works, boxnb does not ask for anything.
 
     Raises
     ------

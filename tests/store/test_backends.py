@@ -196,7 +196,7 @@ else:
 def test_a_process_killed_while_the_keyring_replaces_an_entry_loses_nothing(
     saved: store.Profile, tmp_path: Path
 ) -> None:
-    """The keyring of macOS deletes the entry before it adds the new one. The new token pair is in the private draft."""
+    """The macOS keychain deletes the entry before it adds the new one. The new token pair is in the private draft."""
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         words = [sys.executable, "-c", KILLED, str(tmp_path / "entry"), *arguments]
@@ -219,7 +219,7 @@ def test_two_home_folders_share_a_keyring(
     monkeypatch: pytest.MonkeyPatch,
     keep: str,
 ) -> None:
-    """Profiles of one name in two home folders have an entry each, and deleting one keeps the other's."""
+    """Profiles with the same name in two home folders have an entry each, and deleting one keeps the other's."""
     keep, first_home = command if keep == "command" else keep, str(store.home())
     store.migrate("acme", keep)
     monkeypatch.setenv("BOXNB_HOME", str(tmp_path / "other home"))
@@ -339,7 +339,7 @@ def test_a_keyring_that_waits_for_a_prompt_is_announced_and_given_up(
 def test_a_renamed_profile_ignores_the_draft_of_an_earlier_one(
     saved: store.Profile, vault: MemoryKeyring
 ) -> None:
-    """If a deletion was cut off, the draft of its secrets does not come back under the same name."""
+    """If deleting a profile was interrupted, its draft does not come back under the same name."""
     store.migrate("acme", "keyring")
     content = {"token": None, "mail": None, "client_secret": "of the deleted one", "generation": 9}
     backends.draft_path(store.path("beta")).write_text(json.dumps(content))
@@ -593,7 +593,7 @@ def test_an_invalid_token_in_the_property_list_does_not_hide_the_valid_one(
 def test_a_property_list_that_cannot_be_written_only_affects_the_older_script(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """A warning says that the older script has to sign in again, and the sign-in of boxnb works."""
+    """A warning says that the older script has to sign in again, and boxnb itself stays signed in."""
     sign_in(sandbox)
     folder = tmp_path / "shared"
     folder.mkdir()
