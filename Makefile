@@ -14,7 +14,7 @@ PROSE := README.md CONTRIBUTING.md CHANGELOG.md data/README.md environment.yml .
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check words notebooks docs bench bench-report bench-transfers bench-views clean
+.PHONY: help lab test check words notebooks docs pictures bench bench-report bench-transfers bench-views clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -e 's/:.*## /\t/'
@@ -51,6 +51,9 @@ notebooks: $(VENV)/.installed-test  ## execute every notebook against the sandbo
 
 docs: $(VENV)/.installed-test  ## build the documentation, with every notebook executed, into build/docs (ARGS= such as "--execute 2-explore/*")
 	$(BIN)/python .docs/build.py build/docs $(ARGS)
+
+pictures: $(VENV)/.installed-test  ## make the pictures of README and of the documentation again, into .docs/pictures
+	$(BIN)/python .docs/pictures.py
 
 bench: $(VENV)/.installed-bench  ## compare the speed with other libraries, for minutes (ARGS= such as "--runs 3 --works users")
 	$(BIN)/python tests/bench/compare.py $(ARGS)

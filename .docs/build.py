@@ -51,7 +51,7 @@ ELSEWHERE = {
     "../../CHANGELOG.md": "../../changes.md",
     "../../.github/SECURITY.md": "../../security-policy.md",
 }
-"""Links of guides to files that have another place in the documentation."""
+"""Links in guides to files that are somewhere else in the documentation."""
 
 PANEL = "*In JupyterLab, the sign-in panel appears here. It needs a kernel, so this page cannot show it.*"
 
@@ -194,7 +194,7 @@ def _summary(value: object) -> str:
         return f"``{value!r:.60}``" if isinstance(value, str | int | float) else ""
     text = " ".join((inspect.getdoc(value) or "").partition("\n\n")[0].split())
     sentence = re.split(r"(?<=[.!?])\s+(?=[A-Z`:])", text)[0]
-    return re.sub(r":\w+:`~?([^`]+)`", r"``\1``", sentence)  # a role needs its context
+    return re.sub(r":\w+:`~?([^`]+)`", r"``\1``", sentence)  # outside its own page, a role may not resolve
 
 
 def _directive(full_name: str, value: object) -> Iterator[str]:

@@ -71,7 +71,7 @@ def _counted(number: int, noun: str) -> str:
 
 
 def notebooks(paths: list[Path]) -> Iterator[Path]:
-    """Yield the files to search. Folders are searched with all their subfolders, except those of git and of environments."""
+    """Yield the files among the paths, and the notebooks below the folders, except in `SKIPPED` and virtual environments."""
     for path in paths:
         if not path.is_dir():
             yield path

@@ -13,7 +13,7 @@ SIGNS = {"ok": "ok   ", "look": "look ", "wrong": "WRONG"}
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this verb."""
-    parser.add_argument("profile", metavar="PROFILE", help="a saved profile, signed in or only registered")
+    parser.add_argument("profile", metavar="PROFILE", help="a saved profile, with or without a sign-in")
     parser.epilog = "The exit code is 1 if a check says WRONG."
 
 

@@ -26,7 +26,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--update",
         action="store_true",
-        help="replace unchanged notebooks by their new versions, and write the new version of a changed one next to it",
+        help="replace unchanged notebooks with their new versions, and write the new version of a changed one next to it",
     )
     parser.add_argument("--no-start", action="store_true", help="only copy; do not start JupyterLab")
     parser.epilog = (
@@ -41,7 +41,7 @@ def execute(options: argparse.Namespace) -> int:
     if folder.exists() and not folder.is_dir():
         raise ArgumentError(f"{encoding.as_text(folder)} is a file. Name a folder for the notebooks.")
     if folder.resolve().is_relative_to(notebook_files.folder()):
-        text = f"{encoding.as_text(folder)} has boxnb's own notebooks, so nothing was copied.\n"
+        text = f"{encoding.as_text(folder)} already contains boxnb's own notebooks, so nothing was copied.\n"
         folder = notebook_files.folder()
     else:
         files = {name: notebook_files.for_a_folder(name) for name in notebook_files.names()}
@@ -90,7 +90,7 @@ def _start(folder: Path, options: list[str]) -> int:
         return FAILED
     from jupyterlab.labapp import LabApp
 
-    # Kernels use the Python in which boxnb is installed, also if the user has another kernel of the same name.
+    # Kernels use the Python in which boxnb is installed, even if the user has another kernel of the same name.
     os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")
     # Unlike a file on the command line, the default URL is also in the address that JupyterLab prints for --no-browser.
     first = f"--LabApp.default_url=/lab/tree/{notebook_files.START}"

@@ -22,7 +22,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "name",
         nargs="?",
         metavar="NAME",
-        help="a notebook, such as 2-explore/01, 01-people or people; or script. Without a name, list them",
+        help="a notebook, such as 2-explore/01, 01-people or people; or 'script'. Without a name, list the choices",
     )
 
 
@@ -58,7 +58,7 @@ def find(wanted: str, choices: list[str]) -> str:
     Raises
     ------
     ArgumentError
-        No notebook has that name, or several have.
+        No notebook matches, or several do.
     """
     key = wanted.removesuffix(".ipynb").removeprefix("notebooks/").lower()
     exact = [choice for choice in choices if key in _names(choice)]
@@ -85,7 +85,7 @@ def _write_new(path: Path, content: bytes) -> bool:
     Raises
     ------
     CopyError
-        The folder cannot be written.
+        The file cannot be written to this folder.
     """
     try:
         with path.open("xb") as file:

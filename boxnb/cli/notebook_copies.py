@@ -1,7 +1,7 @@
 """Copy the notebooks to a user's folder. A file that the user has changed is never overwritten.
 
-A small file in that folder, :data:`RECORD`, has the SHA-256 of every file as boxnb wrote it. A file with another SHA-256 has
-been changed, and so has one that is not recorded.
+A small file in that folder, :data:`RECORD`, has the SHA-256 of every file as boxnb wrote it. A file with a different
+SHA-256, or one that is not recorded, counts as changed.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Copies(NamedTuple):
     left_alone : list of str
         Files that the user has changed.
     outdated : list of str
-        Files of which boxnb has a new version that the folder does not have.
+        Files whose new version is not in the folder yet.
     """
 
     written: list[str]
@@ -70,7 +70,7 @@ def copy(files: Mapping[str, bytes], folder: Path, *, update: bool = False) -> C
     Raises
     ------
     CopyError
-        The folder or a file cannot be written. What was copied before is recorded.
+        A file cannot be written to the folder. What was copied before is recorded.
     """
     copies = Copies([], [], [], [], [])
     try:

@@ -11,18 +11,18 @@ from ..errors import BoxNotebookError
 START = "00-start-here.ipynb"
 SCRIPT = "4-automate/weekly_report.py"
 SUFFIXES = {".ipynb", ".py", ".csv", ".md", ".png"}
-"""What belongs to the notebooks. In a clone, their folder may also contain files that a user's own work has written."""
+"""Types of the files that belong to the notebooks. In a clone, a user's own work may add other files to the folder."""
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _EXPORTS = "../../data/"
-"""How a notebook in a numbered folder names the folder for exports of a clone, which is next to the notebooks' folder."""
+"""The folder for exports in a clone, next to the notebooks' folder, as a path from a notebook in a numbered folder."""
 
 _LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((?!#|[a-z]+:)[^)\s]+\)")
 """A link to another notebook or file."""
 
 
 class NotebooksMissingError(BoxNotebookError):
-    """The notebooks are not where a clone or an installed boxnb has them."""
+    """The notebooks are not where a clone or an installed boxnb keeps them."""
 
 
 def folder() -> Path:
@@ -56,7 +56,7 @@ def for_a_folder(name: str) -> bytes:
 
 
 def alone(name: str) -> dict[str, bytes]:
-    """Return a notebook, or the script, to be used without the others, and the files from its folder that it reads.
+    """Return a notebook, or the script, for use without the others, with the files from its folder that it reads.
 
     Links to other notebooks become plain text, and exports go to ``data/exports`` next to the notebook.
 

@@ -1,6 +1,6 @@
 """Search a notebook for secrets: everything that it saves is searched, and a finding never contains the secret.
 
-A secret that a saved profile has is found in every encoding, wherever it is. Other secrets are found by their format: in
+A secret of a saved profile is found in every encoding, wherever it is. Other secrets are found by their format: in
 Python code, a string that is assigned to a name such as ``client_secret``; elsewhere, a header, a form field, JSON or a URL.
 """
 

@@ -93,7 +93,7 @@ def default_name(options: argparse.Namespace) -> str:
 
 
 def run_name(text: str) -> str:
-    """Return the text without characters that the name of a run cannot have, and not longer than it can be."""
+    """Return the text as the name of a run: without characters that a name cannot have, and shortened if necessary."""
     name = re.sub(r"[^\w .()+-]", "-", text).strip(" .()+-")
     return name.encode()[: runs.LONGEST_NAME].decode(errors="ignore")[:80].rstrip(" .")
 

@@ -71,7 +71,7 @@ class Logs:
         Raises
         ------
         OSError
-            The folder or the file cannot be written.
+            The folder cannot be created, or the file cannot be written.
         """
         # Only a new folder is made private, because an existing one may be shared on purpose.
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)

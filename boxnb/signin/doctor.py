@@ -90,7 +90,7 @@ def doctor(profile: str, *, clock: Clock = time.time) -> Findings:
     Parameters
     ----------
     profile : str
-        A saved profile, either signed in or only registered.
+        A saved profile, with or without a sign-in.
     clock : callable, default time.time
         Seconds since the epoch.
 

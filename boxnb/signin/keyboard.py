@@ -48,7 +48,7 @@ class Keyboard:
     Attributes
     ----------
     is_hidden : bool
-        Whether a hidden line is not shown while it is typed.
+        Whether this keyboard can hide a line while it is typed.
     """
 
     is_hidden = True
@@ -62,10 +62,10 @@ class Keyboard:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Give the terminal back as it was."""
+        """Restore the terminal."""
 
     def has_ended(self) -> bool:
-        """Return whether nothing can be typed, or no longer."""
+        """Return whether nothing more can be typed."""
         return True
 
     def line(
@@ -91,7 +91,7 @@ class Keyboard:
 
 
 class Terminal(Keyboard):
-    """A POSIX terminal. Nothing is echoed from beginning to end, except while a visible line is typed."""
+    """A POSIX terminal. Its echo is off throughout, except while a visible line is typed."""
 
     def __init__(self, screen: Screen, descriptor: int) -> None:
         super().__init__(screen)
@@ -229,7 +229,7 @@ class Console(Keyboard):
 
 
 class Pipe(Keyboard):
-    """A pipe, a file or a socket, read one byte at a time, so that the lines after a sign-in stay for the caller."""
+    """A pipe, a file or a socket, read one byte at a time, so that the lines after a sign-in are left for the caller."""
 
     is_hidden = False
 
@@ -344,7 +344,7 @@ def choose(screen: Screen) -> Keyboard:
 
 @contextlib.contextmanager
 def _terminal_errors() -> Any:
-    """Turn a terminal that was closed into the end of the input."""
+    """Treat a closed terminal as the end of the input."""
     try:
         yield
     except (OSError, termios.error):

@@ -62,7 +62,7 @@ class Screen:
         self._line = ""
 
     def line_was_ended(self) -> None:
-        """Note that the terminal has already ended the line: it showed the Enter key."""
+        """Note that the terminal has already ended the line, because it echoed the Enter key."""
         self._line = ""
 
     def _write(self, text: str) -> None:
@@ -86,7 +86,7 @@ def _is_terminal(stream: TextIO | None) -> bool:
 
 
 def _wrapped(line: str, width: int) -> str:
-    """Wrap a line between words. The next lines are indented as the first one is; a long word, such as a path, stays whole."""
+    """Wrap a line between words. The next lines are indented like the first; a long word, such as a path, stays whole."""
     indent = " " * (len(line) - len(line.lstrip()))
     return textwrap.fill(
         line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False

@@ -1,7 +1,7 @@
 """Sign in without widgets: in a terminal, over SSH, through a pipe, or in a notebook whose front end shows no panel.
 
 `sign_in` is a view of `boxnb.signin.flow`, as the sign-in panel is, so it makes the same checks and saves the same profile.
-The receiver waits for the redirect while the person can paste its address; the first of them to arrive counts.
+The receiver waits for the redirect while the person can paste its address; whichever arrives first counts.
 `execute` is `sign_in` for a command line: errors are one sentence, and the exit code says whether somebody signed in.
 """
 
@@ -66,7 +66,7 @@ def sign_in(
     open_browser : bool
         Also open the link in this computer's browser.
     monotonic : callable
-        Returns seconds that never go back.
+        Returns a time in seconds that never goes back.
 
     Returns
     -------
@@ -78,9 +78,9 @@ def sign_in(
     SignInCancelled
         The person stopped, the input ended, or nothing can be typed here. The message says what is saved.
     SignInTimeout
-        Nobody signed in in time.
+        Nobody signed in before the time was up.
     SignInError
-        Another program uses the port to which a JupyterHub forwards the redirect, or boxnb has a defect.
+        Another program uses the port to which a JupyterHub forwards the redirect, or boxnb has a bug.
     TokenStoreError, ProfileNameError
         The profile cannot be read or locked, or cannot have this name.
     SandboxError
@@ -133,8 +133,7 @@ def execute(
     Returns
     -------
     int
-        0 if somebody is signed in, 1 if not, or 143 if SIGTERM ended the process. After each of them, the terminal is as it
-        was before.
+        0 if somebody is signed in, 1 if not, or 143 if SIGTERM ended the process. In each case, the terminal is restored.
     """
     try:
         with _stopping_at_sigterm():
@@ -184,7 +183,7 @@ class _Conversation:
         flow.on_change = self._changed.set
 
     def run(self, again: bool, change_app: bool) -> None:
-        """Lead the flow to its end. Raise if it ends without a sign-in."""
+        """Take the flow to its end. Raise if it ends without a sign-in."""
         flow, screen = self._flow, self._screen
         flow.start()
         if again and flow.step == "done":
@@ -222,7 +221,7 @@ class _Conversation:
             self._authorize(view)
 
     def stop(self) -> bool:
-        """Cancel the flow, and let its calls end, so that no unwanted token stays valid. Return whether that prevented it."""
+        """Cancel the flow, and let its calls end, so that no unwanted token stays valid. Return whether no sign-in was saved."""
         with contextlib.suppress(KeyboardInterrupt):  # a second Ctrl-C does not wait
             with contextlib.suppress(OSError):  # nobody reads the output any more
                 self._screen.end_line()
@@ -234,7 +233,7 @@ class _Conversation:
         return self._flow.step != "done"  # it may just have been saved
 
     def _require_reader(self, view: dict[str, Any]) -> None:
-        """Raise if nothing can be typed and no person can read the link, or its redirect cannot be received."""
+        """Where nothing can be typed, raise unless a person can read the link and the receiver can catch the redirect."""
         if not (view["listening"] and self._screen.is_terminal):
             raise text.nobody_here(view["profile"], view["alert"])
 
@@ -284,7 +283,7 @@ class _Conversation:
             self._paste(pasted)
 
     def _paste(self, pasted: str) -> None:
-        """Pass the pasted text to the flow. If its link stays valid, so may the person's code, for 30 seconds at most."""
+        """Pass the pasted text to the flow. If the link stays valid, the person's code may too, for at most 30 seconds."""
         now = self._monotonic()
         self._flow.paste(pasted)
         if self._flow.busy or self._flow.snapshot()["authorize_url"] != self._link:
@@ -329,7 +328,7 @@ class _Conversation:
         self._check_time()
 
     def _wait(self) -> None:
-        """Count the seconds of the code down while it is exchanged, or wait for another call."""
+        """Count down the code's seconds while it is exchanged, or wait for another call."""
         while self._flow.busy and not self._flow.finished:
             self._screen.show(text.exchanging(self._flow.snapshot()["left"], ticks=self._screen.is_terminal))
             self._changed.wait(POLL_SECONDS)
@@ -337,7 +336,7 @@ class _Conversation:
         self._screen.end_line()
 
     def _confirm(self, view: dict[str, Any]) -> None:
-        """Ask whether the account is the person's. Without an answer, nothing is saved."""
+        """Ask whether the account belongs to the person. Without an answer, nothing is saved."""
         self._screen.say(f"{view['note']}\n{text.question(view)}")
         if not self._types:
             raise EOFError
@@ -364,7 +363,7 @@ def _open_in_browser(link: str) -> bool:
 
 @contextlib.contextmanager
 def _stopping_at_sigterm() -> Iterator[None]:
-    """Leave by SystemExit when SIGTERM arrives, so that the terminal shows again what is typed."""
+    """Raise SystemExit when SIGTERM arrives, so that the terminal is restored and echoes input again."""
 
     def stop(_number: int, _frame: object) -> None:
         raise SystemExit(128 + signal.SIGTERM)

@@ -28,7 +28,7 @@ BROWSER_OPENED: Final = "boxnb has opened the link in your browser."
 
 def title(profile: str, server: str) -> str:
     """Return the first line of the conversation."""
-    return f"Sign in to {display_name(server)} for the profile {profile!r}. Ctrl-C stops."
+    return f"Sign in to {display_name(server)} for the profile {profile!r}. Press Ctrl-C to stop."
 
 
 def register(server: str, redirect_uri: str) -> str:
@@ -65,7 +65,7 @@ def field(label: str, default: str = "", fingerprint: str = "") -> str:
 
 
 def received(fingerprint: str) -> str:
-    """Return the confirmation of a client secret that nobody has seen."""
+    """Return the confirmation of a client secret that was typed without being shown."""
     return f"Received, fingerprint {fingerprint}."
 
 
@@ -112,7 +112,7 @@ def paste(left: float | None, is_hidden: bool) -> str:
 
 
 def exchanging(left: float | None, *, ticks: bool) -> str:
-    """Return the line that counts the seconds of the code's life down while it is exchanged, if the line can change."""
+    """Return the line shown while a code is exchanged. If the line can change, it counts down the code's last seconds."""
     if left is None:
         return SAVING
     return messages.EXCHANGING + (f" {math.ceil(left)} s left." if ticks else "")

@@ -30,7 +30,7 @@ class MailSettings:
         Empty if the server does not ask for them.
     sender : str
     to : tuple of str
-        The recipients of run reports, unless a run names others.
+        The recipients of the reports of ``boxnb run``, unless its ``--to`` names others.
     verify : bool or str
         Whether the server's certificate is checked, or the path of a CA bundle. ``False`` is allowed only for a server
         on this computer.

@@ -202,7 +202,7 @@ def test_scripts_in_pages_are_not_a_finding() -> None:
 
 
 def test_notebooks_of_this_repository_have_no_finding(capsys: pytest.CaptureFixture[str]) -> None:
-    """They teach OAuth2, so their words are those of secrets."""
+    """They teach OAuth2, so they use the same words as secrets do."""
     assert cli.main(["check-notebooks", str(ROOT / "notebooks")]) == 0
     assert capsys.readouterr().out.startswith("0 possible secrets in 0 of ")
 
@@ -315,7 +315,7 @@ def test_advice_follows_the_findings(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 def test_hook_of_pre_commit_runs_this_verb() -> None:
-    """The hook is a command that exists, for notebooks."""
+    """The hook names a command that exists, and runs it only on notebooks."""
     (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
     program, verb = hook["entry"].split()
     assert (program, hook["language"], hook["types"]) == (

@@ -54,7 +54,7 @@ def test_status_of_an_unknown_profile(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_status_of_a_sign_in_that_has_expired(sandbox: Sandbox) -> None:
-    """The problem is in the text, so that the exit code is 1."""
+    """The text names the problem, so the exit code is 1."""
     sign_in(sandbox)
     later = time.time() + 61 * 86400
     text = status.text(signin_status.status("acme", clock=lambda: later))

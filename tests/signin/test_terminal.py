@@ -136,7 +136,7 @@ def test_no_escape_sequence_is_written(sandbox: Any, app: Client, start: Start) 
 
 
 def test_the_countdown_runs_on_one_line(sandbox: Any, app: Client, start: Start) -> None:
-    """While a slow server exchanges the code, its seconds count down after a carriage return, without a new line."""
+    """While a slow server exchanges the code, its seconds count down on the same line, after a carriage return."""
     terminal = start()
     sandbox.faults.add("/oauth2/token", "latency", seconds=3)
     terminal.type(f"{granted(sandbox, terminal)}\n")
@@ -160,7 +160,7 @@ WRONG_ANSWERS = {
 def test_a_wrong_answer_is_explained_and_the_next_one_signs_in(
     sandbox: Any, app: Client, start: Start, wrong: str
 ) -> None:
-    """The message says what is wrong. Where the link stays valid, the prompt counts the code's last seconds down."""
+    """The message says what is wrong. Where the link stays valid, the prompt counts down the code's last seconds."""
     answer, sentence = WRONG_ANSWERS[wrong]
     terminal = start()
     address = granted(sandbox, terminal)
@@ -214,7 +214,7 @@ def test_a_wrapped_address_is_pasted_as_one(sandbox: Any, app: Client, start: St
 def test_another_account_must_be_confirmed(
     sandbox: Any, app: Client, start: Start, answer: str, login: str
 ) -> None:
-    """The terminal names both accounts. After no, the saved one stays, and the pair of the other one is revoked."""
+    """The terminal names both accounts. After "no", the saved one stays, and the other one's token pair is revoked."""
     terminal = start()
     terminal.type(f"{granted(sandbox, terminal)}\n")
     assert terminal.wait() == 0
@@ -315,7 +315,7 @@ def test_after_61_days_the_reason_precedes_the_link(sandbox: Any, app: Client, s
 
 
 def test_ctrl_c_at_the_prompt_says_what_is_saved(sandbox: Any, app: Client, start: Start) -> None:
-    """The exit code is 1, there is no traceback, and the terminal shows again what is typed."""
+    """The exit code is 1, there is no traceback, and the terminal echoes input again."""
     terminal = start()
     granted(sandbox, terminal)
     terminal.type("\x03")
@@ -341,7 +341,7 @@ def test_ctrl_c_during_the_exchange_revokes_the_token(sandbox: Any, app: Client,
 
 
 def test_sigterm_restores_the_terminal(sandbox: Any, app: Client, start: Start) -> None:
-    """The exit code is 143, and the terminal shows again what is typed."""
+    """The exit code is 143, and the terminal echoes input again."""
     terminal = start()
     granted(sandbox, terminal)
     assert terminal.hides_input()
