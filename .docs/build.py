@@ -65,6 +65,7 @@ def write_sources(folder: Path, patterns: list[str]) -> None:
     folder.mkdir(parents=True)
     for page in HERE.glob("*.md"):
         shutil.copy(page, folder)
+    shutil.copytree(HERE / "pictures", folder / "pictures")
     _write_guides(folder)
     _write_notebooks(folder, patterns)
     _write_api(folder / "api")
