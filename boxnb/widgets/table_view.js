@@ -144,7 +144,7 @@ class Table {
   createHead(view) {
     const kinds = columnKinds(view);
     const titles = element("div", "bxt-row"), filters = element("div", "bxt-row");
-    titles.setAttribute("role", "row");
+    for (const row of [titles, filters]) row.setAttribute("role", "row");
     titles.append(...view.visible.map((name) => this.heading(name)));
     filters.append(...view.visible.map((name) => this.filter(name, kinds[name], view.filters[name])));
     this.head.replaceChildren(titles, filters);
@@ -165,7 +165,10 @@ class Table {
     input.placeholder = filterExample(kind);
     input.addEventListener("input", () => this.afterTyping(
       name, () => this.model.send({ type: "filter", column: name, text: input.value })));
-    return input;
+    const cell = element("div", "");
+    cell.setAttribute("role", "gridcell");
+    cell.append(input);
+    return cell;
   }
 
   columnChoice(name, visible) {

@@ -26,12 +26,18 @@ class Person:
     """A user who has one notebook open. `clicks` counts the user's mouse clicks."""
 
     def __init__(
-        self, window: BrowserContext, lab: Lab, path: str = ONBOARDING, *, busy: bool = False
+        self,
+        window: BrowserContext,
+        lab: Lab,
+        path: str = ONBOARDING,
+        *,
+        busy: bool = False,
+        page: str = "lab/tree",
     ) -> None:
         self.window, self.lab, self.path = window, lab, path
         self.clicks = 0
         self.page = window.new_page()
-        self.page.goto(f"{lab.url}/lab/tree/{path}?reset&token={lab.token}", wait_until="domcontentloaded")
+        self.page.goto(f"{lab.url}/{page}/{path}?reset&token={lab.token}", wait_until="domcontentloaded")
         self._wait_until_loaded(busy)
 
     def _wait_until_loaded(self, busy: bool = False) -> None:

@@ -28,6 +28,7 @@ OF_A_TEST = ("BOXNB_HOME", "NO_PROXY")
 """Environment variables that differ between tests, so kernels get them from the test and not from JupyterLab."""
 
 WIDGETS = "@jupyter-widgets/jupyterlab-manager/plugin"
+APPLICATIONS = {"jupyterlab": "LabApp", "notebook": "JupyterNotebookApp"}
 CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
 
@@ -97,16 +98,18 @@ def _folders(written: Path) -> dict[str, str]:
 
 
 @contextmanager
-def jupyterlab(written: Path, theme: str = LIGHT, base_url: str = "/") -> Iterator[Lab]:
-    """Run JupyterLab on a copy of the notebooks, with a setting that saves the state of widgets."""
+def jupyterlab(
+    written: Path, theme: str = LIGHT, base_url: str = "/", application: str = "jupyterlab"
+) -> Iterator[Lab]:
+    """Run JupyterLab, or Notebook 7 (``"notebook"``), on a copy of the notebooks. It saves the state of widgets."""
     _prepare(written, theme)
     notebooks = written / "notebooks"
     with serving(
-        "jupyterlab",
+        application,
         notebooks,
         written / "lab.log",
         base_url=base_url,
-        options=["--LabApp.expose_app_in_browser=True"],
+        options=[f"--{APPLICATIONS[application]}.expose_app_in_browser=True"],
         environment=_folders(written),
     ) as (origin, token):
         yield Lab(f"{origin}{base_url}".rstrip("/"), token, notebooks, written)
