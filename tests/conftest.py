@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import documented
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -136,3 +137,10 @@ def free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setitem(rate_limit.LIMITS, "general", rate_limit.Limit(1_000_000))
     with boxnb.sandbox.start(private=True, state=tmp_path / "free", limits="off") as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def documentation(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The folder of the built documentation."""
+    own = tmp_path_factory.getbasetemp()
+    return documented.built_in(own if worker_id == "master" else own.parent)

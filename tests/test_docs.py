@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -19,23 +18,13 @@ sys.path.append(str(ROOT / ".docs"))
 
 import build  # noqa: E402
 import public  # noqa: E402
-
-EXECUTED = ["00-start-here.ipynb", "1-onboard/01-register-and-sign-in.ipynb"]
-"""Enough to see a DataFrame, a card and the sign-in panel; ``make docs`` executes all notebooks."""
+from documented import EXECUTED  # noqa: E402
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of the built pages. A warning of Sphinx or a broken link fails the build."""
-    folder = tmp_path_factory.mktemp("docs") / "site"
-    process = subprocess.run(
-        [sys.executable, str(ROOT / ".docs/build.py"), str(folder), "--execute", *EXECUTED],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-    )
-    assert process.returncode == 0, process.stderr
-    return folder
+@pytest.fixture
+def site(documentation: Path) -> Path:
+    """The folder of the built pages."""
+    return documentation
 
 
 def page(site: Path, name: str) -> str:

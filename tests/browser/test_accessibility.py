@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,6 @@ import boxnb
 
 pytestmark = pytest.mark.browser
 
-ROOT = Path(__file__).parents[2]
 SCHEMES = pytest.mark.parametrize("scheme", ["light", "dark"])
 
 
@@ -118,11 +115,8 @@ def test_reports(chromium: Browser, sandbox: Any, tmp_path: Path, scheme: Any) -
 
 
 @SCHEMES
-def test_documentation(chromium: Browser, tmp_path: Path, scheme: Any) -> None:
+def test_documentation(chromium: Browser, documentation: Path, scheme: Any) -> None:
     """The start page, a guide, a notebook, the reference and the search."""
-    site = tmp_path / "site"
-    command = [sys.executable, str(ROOT / ".docs/build.py"), str(site), "--execute"]
-    subprocess.run(command, check=True, capture_output=True)
     page = chromium.new_context(color_scheme=scheme).new_page()
     for name in (
         "index.html",
@@ -131,6 +125,6 @@ def test_documentation(chromium: Browser, tmp_path: Path, scheme: Any) -> None:
         "api/boxnb.reports.html",
         "search.html",
     ):
-        page.goto((site / name).as_uri())
+        page.goto((documentation / name).as_uri())
         assert axe.problems(page) == [], name
     page.context.close()

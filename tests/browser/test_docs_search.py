@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,13 +9,9 @@ from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.browser
 
-BUILD = Path(__file__).parents[2] / ".docs/build.py"
 
-
-def test_search_works_in_files_without_a_network(tmp_path: Path, chromium: Browser) -> None:
+def test_search_works_in_files_without_a_network(documentation: Path, chromium: Browser) -> None:
     """Typing a word shows the guide about it; no page reports an error or requests anything but files."""
-    site = tmp_path / "site"
-    subprocess.run([sys.executable, str(BUILD), str(site), "--execute"], check=True, capture_output=True)
     page = chromium.new_page()
     requests: list[str] = []
     errors: list[str] = []
@@ -25,9 +19,9 @@ def test_search_works_in_files_without_a_network(tmp_path: Path, chromium: Brows
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
     for path in ("index.html", "notebooks/guides/emergency.html", "api/boxnb.reports.html"):
-        page.goto((site / path).as_uri(), wait_until="load")
+        page.goto((documentation / path).as_uri(), wait_until="load")
         assert page.locator("h1").count() == 1
-    page.goto(f"{(site / 'search.html').as_uri()}?q=jupyterhub", wait_until="load")
+    page.goto(f"{(documentation / 'search.html').as_uri()}?q=jupyterhub", wait_until="load")
     page.locator("#search-results li a").first.wait_for()
     assert "Sign in on a JupyterHub" in page.locator("#search-results").inner_text()
     page.close()
