@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import json
 import re
 import subprocess
 import sys
@@ -20,6 +21,10 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "boxnb"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+sys.path.append(str(ROOT / ".docs"))
+
+import notebook_table  # noqa: E402
 
 LAYER_LIST = (
     (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("## Architecture")[1].split("```")[1]
@@ -191,6 +196,17 @@ def test_no_file_names_a_package_registry() -> None:
         assert not re.search(r"(^|/)(uv|poetry|pdm|conda)[-.]lock", name), name
         if path != Path(__file__) and path.exists() and path.suffix != ".png":
             assert not hosts.search(path.read_text(encoding="utf-8", errors="replace")), name
+
+
+def test_readme_has_the_notebooks_of_the_start_notebook() -> None:
+    """The table in README is the start notebook's, and the minutes are those that each notebook states."""
+    assert notebook_table.with_table(README) == README, "run python .docs/notebook_table.py"
+    assert len(notebook_table.rows()) + 1 == len(list((ROOT / "notebooks").rglob("[0-9]*.ipynb")))
+    for _, path, _, minutes in notebook_table.rows():
+        first = json.loads((ROOT / "notebooks" / path).read_text(encoding="utf-8"))["cells"][0]
+        stated = re.search(r"\*\*Time\*\* (.*)", "".join(first["source"]))
+        assert stated is not None
+        assert re.findall(r"\d+", minutes)[0] == re.findall(r"\d+", stated[1])[0], path
 
 
 def test_readme_code_runs(capsys: pytest.CaptureFixture[str]) -> None:
