@@ -125,9 +125,11 @@ def migrate(name: str, keep: str) -> Profile:
         file = path(name)
         profile = _existing(name, load(name))
         require_secrets(profile)
+        if keep == profile.keep or profile.former:
+            save(profile)  # this empties the backend that an interrupted move left
+            profile = _existing(name, load(name))
         if keep == profile.keep:
-            save(profile)
-            return _existing(name, load(name))
+            return profile
         moved = dataclasses.replace(
             profile,
             keep=keep,

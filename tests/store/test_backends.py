@@ -241,6 +241,7 @@ CUTS = ["before the profile is saved", "before the old backend is emptied"]
     ("moves", "moment"),
     [(moves, moment) for moves in MOVES for moment in CUTS if (moves[0], moment) != ("file", CUTS[1])],
 )
+@pytest.mark.parametrize("following", ["another change", "another move"])
 def test_a_move_that_was_cut_off_leaves_no_second_copy(
     saved: store.Profile,
     vault: MemoryKeyring,
@@ -249,6 +250,7 @@ def test_a_move_that_was_cut_off_leaves_no_second_copy(
     monkeypatch: pytest.MonkeyPatch,
     moves: tuple[str, str],
     moment: str,
+    following: str,
 ) -> None:
     """The profile records which backend still has to be emptied, and the next save empties it."""
     keeps = {"plist": f"plist:{tmp_path / 'old.plist'}", "command": command}
@@ -260,17 +262,18 @@ def test_a_move_that_was_cut_off_leaves_no_second_copy(
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         if moment == CUTS[0]:
-            real_write, writes = files._write, iter([True] if new == "file" else [True, False])
-            patch.setattr(
-                files,
-                "_write",
-                lambda *content: cut_off() if next(writes) is (new == "file") else real_write(*content),
-            )
+            # A move to a keyring or a command first writes that the new backend may have a copy.
+            writes = iter([cut_off] if new == "file" else [files._write, cut_off])
+            patch.setattr(files, "_write", lambda *content: next(writes)(*content))
         else:
             patch.setattr(files, "_empty_former", cut_off)
         store.migrate("acme", new)
     assert sign_in_of(store.load("acme")) == sign_in_of(saved)
-    store.configure("acme", monthly_calls=7)
+    if following == "another change":
+        store.configure("acme", monthly_calls=7)
+    else:
+        store.migrate("acme", f"plist:{tmp_path / 'another.plist'}")
+        store.migrate("acme", "file")
     assert sign_in_of(store.load("acme")) == sign_in_of(saved)
     copies = [
         bool(vault.passwords),
