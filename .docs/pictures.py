@@ -61,7 +61,6 @@ def _sign_in(person: Person) -> list[tuple[Image.Image, int]]:
     person.page.evaluate("window.jupyterapp.shell.collapseLeft()")
     person.show_panel()
     person[".bx-panel"].scroll_into_view_if_needed()
-    person[".bx-open"].hover()
     frames = [(_picture(person.page), 3500)]
     tab = person.open_box()
     tab.locator("#password").fill("practice")
@@ -69,7 +68,6 @@ def _sign_in(person: Person) -> list[tuple[Image.Image, int]]:
     tab.get_by_role("button", name="Sign in", exact=True).click()
     tab.get_by_role("button", name="Grant", exact=True).wait_for()
     tab.evaluate("document.body.style.zoom = 0.8")  # so that the whole page is visible
-    tab.get_by_role("button", name="Grant", exact=True).hover()
     frames.append((_picture(tab), 3000))
     tab.get_by_role("button", name="Grant", exact=True).click()
     tab.get_by_text("Permission received").wait_for()
@@ -96,6 +94,7 @@ def _treemap(person: Person, lab: Lab) -> Image.Image:
 
 
 def _picture(page: Page) -> Image.Image:
+    page.mouse.move(0, 0)  # so that nothing is highlighted
     page.wait_for_timeout(300)  # until the last animation of the page has ended
     return Image.open(io.BytesIO(page.screenshot())).convert("RGB")
 
@@ -108,6 +107,8 @@ def _save(file: Path, frames: list[tuple[Image.Image, int]]) -> None:
         append_images=others,
         duration=[milliseconds for _, milliseconds in frames],
         loop=0,
+        kmin=0,
+        kmax=1,  # whole frames, so that none shows through the next
         quality=80,
         method=6,
     )
