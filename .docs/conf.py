@@ -49,7 +49,9 @@ add_module_names = False
 toc_object_entries_show_parents = "hide"
 
 html_theme = "pydata_sphinx_theme"
-html_context = {"default_mode": "auto"}  # as the reader's system; without it, the theme reports an error in the console
+html_context = {
+    "default_mode": "auto"
+}  # as the reader's system; without it, the theme reports an error in the console
 html_title = f"boxnb {release}"
 html_static_path = [str(HERE / "static")]
 html_css_files = ["boxnb.css"]

@@ -214,7 +214,7 @@ def save(profile: Profile, *, moving: bool = False) -> Path:
     if backends.is_separate(backend):
         backends.replace(backend, entry.pop_secrets(content), None if moving else file)
     _write(file, content)
-    backends.draft_path(file).unlink(missing_ok=True)
+    private_files.remove(backends.draft_path(file))
     if isinstance(backend, backends.PlistBackend):
         try:
             backend.write(content)
@@ -344,7 +344,7 @@ def _raw_content(name: str, file: Path) -> dict[str, Any]:
 def _remove_files(file: Path) -> None:
     # The profile last: if the process is killed in between, no draft is left for the next profile of this name.
     for leftover in (*_drafts(file), intent.path(file), _holder_file(file), file):
-        leftover.unlink(missing_ok=True)
+        private_files.remove(leftover)
 
 
 def _drafts(file: Path) -> list[Path]:

@@ -31,7 +31,8 @@ class Exchanges:
         self.folder = folder
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         name = f"{os.getpid()}-{secrets.token_hex(4)}.jsonl"
-        self._lines = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+        self._lines = os.open(folder / name, flags, 0o600)
 
     @classmethod
     def from_environment(cls) -> Exchanges | None:
