@@ -349,6 +349,6 @@ def test_windows_task_is_the_same_in_the_encoding_of_any_shell(
 def test_windows_task_also_runs_on_battery() -> None:
     """By default, Windows does not start a task on battery, and kills it when the laptop is unplugged."""
     space = {"t": "http://schemas.microsoft.com/windows/2004/02/mit/task"}
-    root = ElementTree.fromstring(schedule.text(plan(), "windows"))
+    root = ElementTree.fromstring(schedule.text(plan(command=["py.exe"]), "windows"))
     for name in ("DisallowStartIfOnBatteries", "StopIfGoingOnBatteries"):
         assert root.findtext(f"./t:Settings/t:{name}", namespaces=space) == "false"
