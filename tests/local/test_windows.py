@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -182,3 +184,32 @@ def test_the_history_has_the_same_line_ends_everywhere() -> None:
     with boxnb.run("weekly"):
         pass
     assert b"\r" not in run_history.file().read_bytes()
+
+
+def test_runs_that_end_together_do_not_overwrite_each_other_in_the_history(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On Windows, a process goes to the end of the file and then writes; the other may write in between."""
+    run_history.note(id="0", name="weekly")
+    real_open, real_write = os.open, os.write
+    both = threading.Barrier(2, timeout=0.5)
+
+    def write_in_two_steps(descriptor: int, line: bytes) -> int:
+        os.lseek(descriptor, 0, os.SEEK_END)
+        with contextlib.suppress(threading.BrokenBarrierError):  # the other one waits for the lock
+            both.wait()
+        return real_write(descriptor, line)
+
+    monkeypatch.setattr(private_files, "WINDOWS", True)
+    monkeypatch.setattr(
+        os, "open", lambda path, flags, *mode, **rest: real_open(path, flags & ~os.O_APPEND, *mode, **rest)
+    )
+    monkeypatch.setattr(os, "write", write_in_two_steps)
+    threads = [
+        threading.Thread(target=run_history.note, kwargs={"id": name, "name": "weekly"}) for name in "12"
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(run_history.history()["id"]) == {"0", "1", "2"}
