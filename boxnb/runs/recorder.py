@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from .. import redaction
+from ..local import output
 
 HTTP = "urllib3.connectionpool"
 """The logger that reports each HTTP call, for requests and everything else built on urllib3."""
@@ -242,7 +243,7 @@ def recording(recorder: Recorder, log: logging.Logger) -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(_record_logging(recorder))
         stack.enter_context(_record_warnings(log))
-        tee = Tee(sys.stdout, log)
+        tee = Tee(output.Nowhere() if sys.stdout is None else sys.stdout, log)
         stack.enter_context(redirect_stdout(tee))
         stack.callback(tee.log_rest)
         yield
