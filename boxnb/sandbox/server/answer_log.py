@@ -16,6 +16,8 @@ from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
 
+from . import files
+
 VARIABLE = "BOXNB_SANDBOX_EXCHANGES"
 SURFACE = ("/2.0/", "/api/2.0/", "/oauth2/")
 LONG_BODY = 20_000
@@ -69,5 +71,5 @@ class Exchanges:
         if not path.exists():
             draft = self.folder / f".{secrets.token_hex(8)}"
             draft.write_bytes(body)
-            draft.replace(path)
+            files.replace(draft, path)
         return name
