@@ -14,8 +14,8 @@ from . import encoding, private_files
 class Nowhere(io.TextIOBase):
     """A standard output that drops everything, for a process that has none, such as one of ``pythonw`` on Windows."""
 
-    encoding = "utf-8"  # type: ignore[assignment]
-    errors = "backslashreplace"  # type: ignore[assignment]
+    encoding = "utf-8"
+    errors = "backslashreplace"
 
     def writable(self) -> bool:
         """Return True."""

@@ -128,7 +128,7 @@ def _fallback_line(record: logging.LogRecord, error: Exception) -> str:
 class Tee(io.TextIOBase):
     """A standard output that also writes each line to the log."""
 
-    def __init__(self, screen: TextIO, log: logging.Logger) -> None:
+    def __init__(self, screen: TextIO | output.Nowhere, log: logging.Logger) -> None:
         self.screen, self._log = screen, log
         # The parts of the unfinished line. Joining them at each write would take quadratic time.
         self._unfinished: list[str] = []

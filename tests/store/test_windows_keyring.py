@@ -14,9 +14,10 @@ import keyring
 import pytest
 
 from boxnb import oauth, store
-from boxnb.errors import TokenStoreError
+from boxnb.errors import ProfileNameError, TokenStoreError
 from boxnb.oauth.token import Token
 from boxnb.secret import Secret
+from boxnb.store import files
 from boxnb.store.mail_settings import MailSettings
 
 CLIENT = oauth.Client("abc", Secret("the-client-secret-of-tests"), "http://127.0.0.1/callback")
@@ -152,3 +153,21 @@ def test_the_secrets_of_a_box_profile_with_mail_settings_fit(manager: Credential
     store.migrate("acme", "keyring")
     assert store.load("acme") == dataclasses.replace(saved, keep="keyring")
     assert {entry["UserName"] for entry in manager.entries.values()} == {"acme"}
+
+
+@pytest.mark.usefixtures("manager")
+def test_another_spelling_of_a_profile_is_refused_where_it_would_be_the_same_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On Windows and macOS, ``Acme`` would be loaded from the file of ``acme``, without the secrets of its entry."""
+    monkeypatch.setattr(files, "IGNORES_CASE", True)
+    store.save(profile("acme"))
+    store.migrate("acme", "keyring")
+    with pytest.raises(
+        ProfileNameError, match="There is a profile 'acme', and 'Acme' would be the same file"
+    ):
+        store.load("Acme")
+    store.rename("acme", "Zenith")
+    assert store.load("Zenith") is not None and store.load("acme") is None
+    monkeypatch.setattr(files, "IGNORES_CASE", False)
+    assert store.load("zenith") is None
