@@ -77,3 +77,19 @@ def test_localhost_does_not_have_to_wait_for_ipv6_to_be_refused(tmp_path: Path) 
     child.terminate()
     child.wait(30)
     child.stdout.close()
+
+
+def test_a_temporary_folder_is_not_in_use_when_it_is_deleted(tmp_path: Path) -> None:
+    """Windows deletes neither a process's current folder nor its open log."""
+    folder = tmp_path / "state"
+    folder.mkdir()
+    code = (
+        "import os, pathlib, sys; from boxnb.sandbox.server import run; folder = pathlib.Path(sys.argv[1])\n"
+        "log = os.fstat(1).st_ino; run.leave(folder)\n"
+        "sys.exit(pathlib.Path.cwd() == folder or log in (os.fstat(1).st_ino, os.fstat(2).st_ino))"
+    )
+    with (folder / "server.log").open("wb") as log:
+        child = subprocess.run(
+            [sys.executable, "-c", code, str(folder)], stdout=log, stderr=log, cwd=folder, check=False
+        )
+    assert child.returncode == 0

@@ -123,6 +123,14 @@ def withdraw(path: Path, key: str) -> None:
             files.remove(path)
 
 
+def leave(folder: Path) -> None:
+    """Close the log and go to another folder, because Windows does not delete what a process uses."""
+    os.chdir(folder.parent)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in (1, 2):
+        os.dup2(nowhere, descriptor)
+
+
 async def serve(context: Context, sockets: list[socket.socket], idle: float, announcement: Path) -> None:
     """Serve until stopped, interrupted or idle for `idle` seconds (0: never). Withdraw `announcement` before closing."""
     config = uvicorn.Config(
@@ -237,5 +245,6 @@ def main(options: Any) -> int:
         withdraw(announcement, key)
         state.close()
         if PARENT_EXITED.is_set():  # the folder is temporary, and no other process knows it
+            leave(folder)
             shutil.rmtree(folder, ignore_errors=True)
     return 0
