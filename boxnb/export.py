@@ -26,10 +26,10 @@ import pyarrow.csv
 
 from .errors import BoxNotebookError, ExportError, require
 from .frames.cells import FORMULA, ExcelCells, columns_of, guarded, plain, sheet_name, time_texts, unguarded
+from .local import private_files
 from .local.encoding import as_text
 
 __all__ = ["FORMULA", "guarded", "read_csv", "to_csv", "to_excel", "to_html", "to_parquet", "unguarded"]
-
 
 StrPath = str | os.PathLike[str]
 SHEET_ROWS = 1_048_575
@@ -54,9 +54,9 @@ def replacing(path: StrPath, label: str) -> Iterator[Path]:
             return
         draft = target.with_name(f".boxnb-{secrets.token_hex(6)}.part")
         yield draft
-        if target.exists():
+        if target.exists() and not private_files.WINDOWS:  # a mode has no other meaning there than read-only
             shutil.copymode(target, draft)
-        draft.replace(target)
+        private_files.replace(draft, target)
     except (BoxNotebookError, MemoryError):
         raise
     except OSError as error:
@@ -70,7 +70,7 @@ def replacing(path: StrPath, label: str) -> Iterator[Path]:
         ) from error
     finally:
         if draft is not None:
-            draft.unlink(missing_ok=True)
+            private_files.discard(draft)
 
 
 def csv_text(frame: pd.DataFrame | pd.Series) -> str:

@@ -187,7 +187,7 @@ def _report(value: str) -> None:
     try:
         nonce = secrets.token_hex(16)
         line = f"{nonce}{_xor_key_stream(value.encode(), key, nonce).hex()}\n"
-        descriptor = os.open(file, os.O_WRONLY | os.O_APPEND)
+        descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0))
         try:
             os.write(descriptor, line.encode())
         finally:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import documented
+import linux_only
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -40,6 +41,14 @@ def pytest_configure(config: pytest.Config) -> None:
     if RECORD_FOLDER not in os.environ and not hasattr(config, "workerinput"):
         os.environ[RECORD_FOLDER] = tempfile.mkdtemp(prefix="boxnb-responses-")
         config.stash[FOLDER] = Path(os.environ[RECORD_FOLDER])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip the tests that cannot run on this system, and say why."""
+    for item in items:
+        file = item.path.relative_to(Path(__file__).parent).as_posix()
+        if why := linux_only.reason(file, getattr(item, "originalname", item.name)):
+            item.add_marker(pytest.mark.skip(reason=why))
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import errno
-import fcntl
 import json
 import logging
 import os
@@ -19,6 +18,7 @@ from pathlib import Path
 import pytest
 import requests
 from answering import http, raw
+from posix_modules import fcntl
 from signing import refreshes, sign_in
 
 import boxnb

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import resource
 import signal
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,6 +12,7 @@ import keyring
 import pytest
 from box_sdk_gen import AccessToken
 from keyring.backend import KeyringBackend
+from posix_modules import resource
 from signing import practice_client, sign_in
 
 import boxnb

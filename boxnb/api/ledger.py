@@ -114,7 +114,9 @@ class Ledger:
     def _load(self) -> dict[str, Any]:
         """Return the valid part of the saved ledger; empty if the file is missing or is not JSON."""
         try:
-            return _valid_part(json.loads(self._file.read_bytes().decode("utf-8", "replace")))
+            return _valid_part(
+                json.loads(private_files.patiently(self._file.read_bytes).decode("utf-8", "replace"))
+            )
         except (FileNotFoundError, ValueError, RecursionError):
             return _valid_part({})
 

@@ -157,7 +157,7 @@ class Pacer:
 
     def _write(self, paused: float, steady: float, calls: list[float]) -> None:
         content = _HEAD.pack(paused, steady, len(calls)) + struct.pack(f"<{len(calls)}d", *calls)
-        descriptor = os.open(self._file, os.O_WRONLY | os.O_CREAT, 0o600)
+        descriptor = private_files.open_ours(self._file, os.O_WRONLY | os.O_CREAT)
         try:
             os.write(descriptor, content)
         finally:

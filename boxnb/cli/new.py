@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import re
 from pathlib import Path, PurePosixPath
 
 from ..errors import ArgumentError
-from ..local import encoding
+from ..local import encoding, private_files
 from . import notebook_files
 from .exit_codes import FAILED
 from .notebook_copies import CopyError
@@ -60,7 +59,7 @@ def find(wanted: str, choices: list[str]) -> str:
     ArgumentError
         No notebook matches, or several do.
     """
-    key = wanted.removesuffix(".ipynb").removeprefix("notebooks/").lower()
+    key = wanted.replace("\\", "/").removesuffix(".ipynb").removeprefix("notebooks/").lower()
     exact = [choice for choice in choices if key in _names(choice)]
     matches = exact or [choice for choice in choices if key and key in choice]
     if len(matches) == 1:
@@ -93,8 +92,7 @@ def _write_new(path: Path, content: bytes) -> bool:
     except FileExistsError:
         return False
     except OSError as error:
-        with contextlib.suppress(OSError):  # the disk is full, and the file is not complete
-            path.unlink(missing_ok=True)
+        private_files.discard(path)  # the disk is full, and the file is not complete
         raise CopyError(
             f"Cannot write {encoding.as_text(path.absolute())}: {error.strerror}. Free space, or use another folder."
         ) from None

@@ -6,7 +6,6 @@ SHA-256, or one that is not recorded, counts as changed.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -15,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from ..errors import BoxNotebookError
-from ..local import encoding
+from ..local import encoding, private_files
 
 RECORD = ".boxnb-notebooks.json"
 FORMAT = 1
@@ -135,7 +134,7 @@ def _offer(
 def _recorded(folder: Path) -> dict[str, str]:
     """Return the recorded hashes. Without a readable record, every existing file counts as changed, and nothing is lost."""
     try:
-        content: Any = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        content: Any = json.loads(private_files.patiently((folder / RECORD).read_bytes))
         return {str(name): str(value) for name, value in content["files"].items()}
     except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
@@ -155,7 +154,7 @@ def _sha256_of(path: Path) -> str | None:
     if path.is_symlink() or (path.exists() and not path.is_file()):
         return ""
     try:
-        return _sha256(path.read_bytes())
+        return _sha256(private_files.patiently(path.read_bytes))
     except (FileNotFoundError, NotADirectoryError):
         return None
 
@@ -166,8 +165,7 @@ def _write(path: Path, content: bytes) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
     try:
         draft.write_bytes(content)
-        draft.replace(path)
+        private_files.replace(draft, path)
     except BaseException:
-        with contextlib.suppress(OSError):
-            draft.unlink()
+        private_files.discard(draft)
         raise

@@ -155,17 +155,17 @@ def run(options: argparse.Namespace, notebook: dict[str, Any], parameters: dict[
         with this_run:
             execution.execute(this_run, options.notebook, notebook, options.profile, parameters)
     except RunRefusedError as error:
-        sys.stderr.write(f"{error}\n")
+        complain(str(error))
         return REFUSED
     except BoxNotebookError as error:
-        sys.stderr.write(f"{redaction.redact(str(error))}\n")
+        complain(redaction.redact(str(error)))
         return FAILED
     except SystemExit as stop:
         return int(stop.code or 0) if isinstance(stop.code, int) else FAILED
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     except Exception:  # noqa: BLE001  the run reports every error
-        sys.stderr.write(f"{this_run.problem}\n")
+        complain(this_run.problem)
         return FAILED
     return UNDELIVERED if this_run.undelivered else 0
 

@@ -7,7 +7,7 @@ import sys
 
 from .. import runs, store
 from ..errors import BoxNotebookError
-from ..local import encoding
+from ..local import encoding, private_files
 from ..runs import schedule
 from ..runs.notebooks import UsageError
 from . import run
@@ -19,7 +19,10 @@ from .terminal import complain, show
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this verb."""
     run.notebook_arguments(parser)
-    parser.add_argument("--for", dest="scheduler", choices=schedule.SCHEDULERS, default="cron")
+    default = "windows" if private_files.WINDOWS else "cron"
+    parser.add_argument(
+        "--for", dest="scheduler", choices=schedule.SCHEDULERS, default=default, help=f"default: {default}"
+    )
     parser.add_argument("--at", default="06:30", help="the time of day (default: 06:30)")
     parser.add_argument("--every", choices=schedule.EVERY, default="day", help="default: day")
 

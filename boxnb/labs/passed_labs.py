@@ -23,7 +23,7 @@ def load() -> dict[str, float]:
     The result is empty if no lab has been passed or the file cannot be read.
     """
     try:
-        saved = json.loads(file().read_text(encoding="utf-8"))
+        saved = json.loads(private_files.patiently(file().read_bytes))
     except (OSError, ValueError):
         return {}
     if not isinstance(saved, dict):
@@ -42,4 +42,4 @@ def mark_passed(name: str) -> None:
 
 def forget() -> None:
     """Delete all progress."""
-    file().unlink(missing_ok=True)
+    private_files.remove(file())

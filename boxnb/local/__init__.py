@@ -1,5 +1,5 @@
 """Files on this computer. This package imports only `errors`; `transport` and the layers after it may import it.
 
 `home_folder` finds the folder of boxnb's files, `private_files` reads and writes them, and `encoding` converts names to
-text in any locale. `device_names` lists the names that Windows reserves.
+text in any locale. `output` writes to the terminal or into a pipe. `device_names` lists the names that Windows reserves.
 """

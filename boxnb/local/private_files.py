@@ -10,8 +10,9 @@ import stat
 import sys
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from ..errors import TokenStoreError
 from .home_folder import home
@@ -19,11 +20,53 @@ from .home_folder import home
 if sys.platform == "darwin":
     import fcntl
 
+WINDOWS = os.name == "nt"
+
+BINARY = getattr(os, "O_BINARY", 0)
+"""Without this flag, ``os.write`` on Windows writes a carriage return before each line feed, also inside a number."""
+
+PATIENCE = 5.0
+"""How many seconds Windows may refuse to open, replace or delete a file before that is an error."""
+
 READ_ATTEMPTS = 50
 """Maximum attempts to read a file that other processes keep changing; a few suffice, because each write includes an fsync."""
 
 ABANDONED = 600.0
 """If a draft is older than this number of seconds, the process that wrote it ended before it replaced the file."""
+
+_Result = TypeVar("_Result")
+
+
+def patiently(act: Callable[[], _Result]) -> _Result:
+    """Return what a function that uses a file returns. On Windows, call it again for a while if it is refused.
+
+    There, a file cannot be replaced or deleted while another program has it open, and cannot be opened while it is being
+    replaced or deleted. A virus scanner opens every new file for a moment.
+    """
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return act()
+        except PermissionError:
+            if not WINDOWS or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+def replace(draft: Path, target: Path) -> None:
+    """Replace the target with the draft, or move the draft to a name that is not used; see :func:`patiently`."""
+    patiently(lambda: draft.replace(target))
+
+
+def remove(file: Path) -> None:
+    """Delete a file, if it exists; see :func:`patiently`."""
+    patiently(lambda: file.unlink(missing_ok=True))
+
+
+def discard(file: Path) -> None:
+    """Delete a draft if that is possible. A failure must not hide why the draft is not needed any more."""
+    with contextlib.suppress(OSError):
+        remove(file)
 
 
 def write_private(file: Path, content: bytes) -> None:
@@ -38,35 +81,22 @@ def write_private(file: Path, content: bytes) -> None:
         _clean_up(target)
         try:
             _write_flushed(draft, content)
-            _replace(draft, target)
+            replace(draft, target)
         except OSError as error:
             if error.errno not in (errno.EBUSY, errno.EXDEV):
                 raise
             _write_in_place(target, draft)
         finally:
-            draft.unlink(missing_ok=True)
+            remove(draft)
         flush_folder(target.parent)
     except OSError as error:
         raise explained(error, file, "written") from error
 
 
-def _replace(draft: Path, target: Path) -> None:
-    """Replace the target with the draft. On Windows, retry for a while: a reader or virus scanner may have the file open."""
-    deadline = time.monotonic() + 5.0
-    while True:
-        try:
-            draft.replace(target)
-            return
-        except PermissionError:
-            if os.name != "nt" or time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
-
-
 def _write_flushed(file: Path, content: bytes) -> None:
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as stream:
-        if os.name != "nt" and stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o600 != 0o600:
+        if not WINDOWS and stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o600 != 0o600:
             os.fchmod(descriptor, 0o600)  # a umask can remove the owner's permissions as well
         stream.write(content)
         _flush(stream)
@@ -85,20 +115,21 @@ def _clean_up(target: Path) -> None:
     """Clean up after a process that was killed: restore its spare copy, and delete its old drafts, which contain tokens."""
     if _spare(target).exists():
         try:
-            _spare(target).replace(target)
+            replace(_spare(target), target)
         except OSError as error:
             if error.errno not in (errno.EBUSY, errno.EXDEV):
                 raise
             _write_in_place(target, _spare(target))
     for draft in target.parent.glob(f".{target.name}.*.????????"):
-        with contextlib.suppress(FileNotFoundError):
+        # On Windows, another program may have the draft open. A later write deletes it.
+        with contextlib.suppress(FileNotFoundError, PermissionError):
             if time.time() - draft.stat().st_mtime > ABANDONED:
                 draft.unlink()
 
 
 def _write_in_place(target: Path, draft: Path) -> None:
     spare = _spare(target)
-    draft.replace(spare)
+    replace(draft, spare)
     flush_folder(target.parent)
     say_once(
         target, f"{target} is a mount point, so boxnb writes it in place and keeps a spare copy next to it."
@@ -107,7 +138,7 @@ def _write_in_place(target: Path, draft: Path) -> None:
         stream.write(spare.read_bytes())
         stream.truncate()
         _flush(stream)
-    spare.unlink()
+    remove(spare)
 
 
 def _spare(target: Path) -> Path:
@@ -120,8 +151,11 @@ def read_private(file: Path) -> bytes:
     Readers take no lock, and a write in place could begin and end during a read. A file that changed while it was being
     read is therefore read again.
     """
-    target = Path(os.path.realpath(file))
     check_private(file)
+    return patiently(lambda: _read_whole(Path(os.path.realpath(file))))
+
+
+def _read_whole(target: Path) -> bytes:
     for _ in range(READ_ATTEMPTS):
         with contextlib.suppress(FileNotFoundError):
             return _spare(target).read_bytes()
@@ -152,7 +186,7 @@ def say_once(file: Path, message: str) -> None:
 
 def flush_folder(folder: Path) -> None:
     """Flush the entries of a folder, so that they survive a power cut."""
-    if os.name == "nt":
+    if WINDOWS:
         return  # Windows has no fsync for folders; NTFS journals the rename
     try:
         descriptor = os.open(folder, os.O_RDONLY)
@@ -184,7 +218,7 @@ def private_folder(folder: Path) -> None:
         missing = [path for path in (folder, *folder.parents) if not path.exists()]
         for path in reversed(missing):
             path.mkdir(exist_ok=True, mode=0o700)  # parents=True would give the mode only to the last one
-            if os.name != "nt" and stat.S_IMODE(path.stat().st_mode) & 0o700 != 0o700:
+            if not WINDOWS and stat.S_IMODE(path.stat().st_mode) & 0o700 != 0o700:
                 path.chmod(0o700)  # a umask can remove the owner's permissions as well
         for path in own_folders:
             _make_private(path)
@@ -195,7 +229,7 @@ def private_folder(folder: Path) -> None:
 def _make_private(folder: Path) -> None:
     """Make a folder private. If its mode must not be changed, warn once if other users can write to it."""
     status = folder.stat()
-    if os.name == "nt" or not stat.S_IMODE(status.st_mode) & 0o077:
+    if WINDOWS or not stat.S_IMODE(status.st_mode) & 0o077:
         return  # on Windows, the permissions of the user's own folder protect it
     if folder == Path.home() or (status.st_uid != os.getuid() and folder == home()):
         # Other users may need this folder: it is the user's home, a system folder or a mounted volume.
@@ -226,7 +260,7 @@ def own_folder(folder: Path) -> Path:
 
 def is_ours(status: os.stat_result) -> bool:
     """Return whether this user owns a file or folder; always true on Windows."""
-    return os.name == "nt" or status.st_uid == os.getuid()
+    return WINDOWS or status.st_uid == os.getuid()
 
 
 def write_note(file: Path, text: str) -> None:
@@ -248,13 +282,13 @@ def open_ours(file: Path, flags: int, mode: int = 0o600) -> int:
         if stat.S_ISLNK(status.st_mode) and not is_ours(status):
             raise PermissionError(errno.EPERM, "another user's link has this name", os.fspath(file))
         if stat.S_ISLNK(status.st_mode):
-            return os.open(file, flags, mode)
-    return os.open(file, flags | getattr(os, "O_NOFOLLOW", 0), mode)
+            return os.open(file, flags | BINARY, mode)
+    return os.open(file, flags | BINARY | getattr(os, "O_NOFOLLOW", 0), mode)
 
 
 def check_private(file: Path) -> None:
     """If other users can read a file, make it private and warn. Refuse another user's file."""
-    if os.name == "nt":
+    if WINDOWS:
         return  # the permissions of the user's own folder protect it
     status = file.stat()
     # Reading a pipe could block forever.

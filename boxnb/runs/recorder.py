@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from .. import redaction
+from ..local import output
 
 HTTP = "urllib3.connectionpool"
 """The logger that reports each HTTP call, for requests and everything else built on urllib3."""
@@ -127,7 +128,7 @@ def _fallback_line(record: logging.LogRecord, error: Exception) -> str:
 class Tee(io.TextIOBase):
     """A standard output that also writes each line to the log."""
 
-    def __init__(self, screen: TextIO, log: logging.Logger) -> None:
+    def __init__(self, screen: TextIO | output.Nowhere, log: logging.Logger) -> None:
         self.screen, self._log = screen, log
         # The parts of the unfinished line. Joining them at each write would take quadratic time.
         self._unfinished: list[str] = []
@@ -242,7 +243,7 @@ def recording(recorder: Recorder, log: logging.Logger) -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(_record_logging(recorder))
         stack.enter_context(_record_warnings(log))
-        tee = Tee(sys.stdout, log)
+        tee = Tee(output.Nowhere() if sys.stdout is None else sys.stdout, log)
         stack.enter_context(redirect_stdout(tee))
         stack.callback(tee.log_rest)
         yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -9,6 +10,7 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import filelock
 import pandas as pd
 
 from .. import store
@@ -61,6 +63,13 @@ def note(**facts: Any) -> None:
     private_files.private_folder(path.parent)
     facts = {name: encoding.as_text(fact) if isinstance(fact, str) else fact for name, fact in facts.items()}
     line = json.dumps(facts, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
+    # On Windows, appending is two steps: go to the end, then write. Another process may write in between.
+    lock = filelock.FileLock(path.with_suffix(".lock"), timeout=10) if private_files.WINDOWS else None
+    with lock or contextlib.nullcontext():
+        _append(path, line)
+
+
+def _append(path: Path, line: bytes) -> None:
     descriptor = private_files.open_ours(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
     try:
         size = os.fstat(descriptor).st_size

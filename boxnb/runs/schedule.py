@@ -258,7 +258,7 @@ def windows(plan: Plan) -> str:
         # /v:off, because the registry may switch on the expansion of "!".
         program, line = "cmd.exe", f"/v:off {line}" if "!" in line else line
     _check_percent(program, line, str(plan.notebook.parent))
-    return (
+    task = (
         f'<?xml version="1.0"?>\n<!-- {NOT_RUN}.\n'
         f"     Save as task.xml, then: schtasks /Create /TN boxnb-{label(plan.name)} /XML task.xml\n"
         f"     schtasks /Run /TN boxnb-{label(plan.name)}      to test it -->\n"
@@ -267,8 +267,13 @@ def windows(plan: Plan) -> str:
         f"  <Triggers><CalendarTrigger>{hourly}<StartBoundary>2026-01-01T{hour:02}:{minute:02}:00</StartBoundary>"
         f"{recurrence[plan.every]}</CalendarTrigger></Triggers>\n"
         "  <Settings><MultipleInstancesPolicy>IgnoreNew</MultipleInstancesPolicy>"
-        "<StartWhenAvailable>true</StartWhenAvailable></Settings>\n"
+        "<StartWhenAvailable>true</StartWhenAvailable>"
+        # Otherwise a laptop on battery does not start the run, or kills it (Microsoft Learn, *settingsType*).
+        "<DisallowStartIfOnBatteries>false</DisallowStartIfOnBatteries>"
+        "<StopIfGoingOnBatteries>false</StopIfGoingOnBatteries></Settings>\n"
         f"  <Actions><Exec><Command>{escape(program)}</Command><Arguments>{escape(line)}</Arguments>"
         f"<WorkingDirectory>{escape(str(plan.notebook.parent))}</WorkingDirectory></Exec></Actions>\n"
         "</Task>\n"
     )
+    # Only ASCII, because cmd.exe and PowerShell save what a program prints in different encodings.
+    return task.encode("ascii", "xmlcharrefreplace").decode("ascii")

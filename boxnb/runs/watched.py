@@ -7,6 +7,7 @@ input: a pipe whose other end belongs to the run. Every operating system closes 
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import secrets
 import shutil
@@ -112,6 +113,10 @@ def _watch(folder: str) -> None:
 def main() -> None:
     """Execute the notebook as papermill does."""
     _, folder, *arguments = sys.argv
+    if isinstance(
+        sys.stderr, io.TextIOWrapper
+    ):  # on Windows, a pipe has the encoding of the locale, such as cp1252
+        sys.stderr.reconfigure(encoding="utf-8", errors="backslashreplace")
     threading.Thread(target=_watch, args=(folder,), name="boxnb-watch", daemon=True).start()
     from papermill.cli import papermill  # type: ignore[import-untyped]
 

@@ -159,9 +159,6 @@ def _launch(
             filter(None, [str(package), environment.get("PYTHONPATH")])
         )
     log = folder / "server.log"
-    detach: dict[str, Any] = {"start_new_session": True}
-    if sys.platform == "win32":
-        detach = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS}
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603  our own interpreter and module
             command,
@@ -170,7 +167,7 @@ def _launch(
             stderr=output,
             env=environment,
             cwd=folder,
-            **detach,
+            **_detached(),
         )
     _children.append(process)
     seconds = LARGE_SECONDS if options["world"] == "large" else START_SECONDS
@@ -192,6 +189,19 @@ def _launch(
         + (" / ".join(last_lines) or f"exit code {process.returncode}")
         + f" (see {log})"
     )
+
+
+def _detached(platform: str = sys.platform) -> dict[str, Any]:
+    """Return the arguments that keep a process running when this terminal is closed or receives Ctrl-C.
+
+    On Windows, the ``python.exe`` of a virtual environment starts the real one. With ``DETACHED_PROCESS``, that one would
+    open a console window of its own; with ``CREATE_NO_WINDOW``, both share one that is not shown (Microsoft Learn, *Process
+    Creation Flags*).
+    """
+    if platform != "win32":
+        return {"start_new_session": True}
+    no_window, new_group = 0x08000000, 0x00000200  # subprocess has these names on Windows only
+    return {"creationflags": no_window | new_group}
 
 
 def _announced(path: Path, key: str) -> Sandbox | None:

@@ -191,6 +191,21 @@ class Console(Keyboard):
 
     if sys.platform == "win32":
 
+        def __exit__(
+            self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        ) -> None:
+            """Drop what was typed too late: an address must not reach the shell."""
+            while msvcrt.kbhit():
+                msvcrt.getwch()
+
+        def _more_follows(self) -> bool:
+            deadline = time.monotonic() + PASTE_SECONDS
+            while not msvcrt.kbhit():
+                if time.monotonic() > deadline:
+                    return False
+                time.sleep(PASTE_SECONDS / 10)
+            return True
+
         @sealed
         def line(
             self, prompt: Callable[[], str], *, hidden: bool = False, until: Callable[[], bool] = never
@@ -209,13 +224,18 @@ class Console(Keyboard):
                         continue
                     key = msvcrt.getwch()
                     if key in "\r\n":
-                        break
+                        if not (hidden and self._more_follows()):
+                            break
+                        key = "\n"
                     if key == "\x03":
                         raise KeyboardInterrupt
                     if key == "\x1a":  # Ctrl-Z
                         raise EOFError
-                    if key in "\x00\xe0":  # the first half of an arrow or function key
+                    # The first half of an arrow or function key, whose other half follows at once, or the letter à.
+                    if key in "\x00\xe0" and msvcrt.kbhit():
                         msvcrt.getwch()
+                        continue
+                    if key == "\b" and not typed:
                         continue
                     typed = typed[:-1] if key == "\b" else typed + key
                     if not hidden:

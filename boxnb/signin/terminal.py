@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from boxnb import store
 from boxnb.errors import BoxNotebookError, NotSignedInError, SignInError
-from boxnb.local import encoding
+from boxnb.local import output
 from boxnb.oauth import BOX, Server
 from boxnb.secret import sealed
 from boxnb.signin import jupyterhub, messages, practice
@@ -145,11 +145,10 @@ def execute(
                 change_app=change_app,
                 open_browser=open_browser,
             )
-    except BrokenPipeError:
-        # The program that reads the output has ended, and Python flushes it again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return NOT_SIGNED_IN
     except (OSError, BoxNotebookError) as error:
+        if isinstance(error, OSError) and output.is_closed_pipe(error):
+            output.discard_rest()
+            return NOT_SIGNED_IN
         _print_error(messages.in_one_sentence(error))
         return NOT_SIGNED_IN
     except SystemExit as stop:
@@ -379,6 +378,5 @@ def _stopping_at_sigterm() -> Iterator[None]:
 
 
 def _print_error(message: str) -> None:
-    if sys.stderr is not None:
-        with contextlib.suppress(OSError):  # the terminal is closed
-            sys.stderr.write(encoding.printable(f"{message}\n", sys.stderr))
+    with contextlib.suppress(OSError):  # the terminal is closed
+        output.write(f"{message}\n", sys.stderr)

@@ -12,6 +12,7 @@ import dataclasses
 import errno
 import json
 import re
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -26,6 +27,9 @@ from ..local.device_names import DEVICE_NAMES
 from ..secret import sealed
 from . import backends, entry, intent
 from .profile import FORMAT, Profile, former_backend, from_json, this_process, to_json
+
+IGNORES_CASE = sys.platform in ("win32", "darwin")
+"""Whether the file system usually treats ``acme`` and ``Acme`` as one name."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 LOCK_TIMEOUT = 120.0
@@ -43,7 +47,7 @@ def path(name: str) -> Path:
     Raises
     ------
     ProfileNameError
-        The name would not be a safe file name.
+        The name would not be a safe file name, or is another spelling of a saved profile's name.
     """
     if not isinstance(name, str):
         raise ProfileNameError(f"The name of a profile must be text, not {type(name).__name__}.")
@@ -53,6 +57,14 @@ def path(name: str) -> Path:
             f"{name!r} cannot be the name of a profile. Use letters, digits, '-', '_' and '.', but not the name of a "
             f"Windows device. Try {suggestion + '-box' if suggestion in DEVICE_NAMES else suggestion!r}."
         )
+    if IGNORES_CASE and name not in (saved := names()):
+        for other in saved:
+            if other.lower() == name.lower():
+                # In a keyring, the two would be different names.
+                raise ProfileNameError(
+                    f"There is a profile {other!r}, and {name!r} would be the same file on this computer. Use {other!r}, or a "
+                    "name that differs in more than its capital letters."
+                )
     return home() / "profiles" / f"{name}.json"
 
 
@@ -213,7 +225,7 @@ def save(profile: Profile, *, moving: bool = False) -> Path:
     if backends.is_separate(backend):
         backends.replace(backend, entry.pop_secrets(content), None if moving else file)
     _write(file, content)
-    backends.draft_path(file).unlink(missing_ok=True)
+    private_files.remove(backends.draft_path(file))
     if isinstance(backend, backends.PlistBackend):
         try:
             backend.write(content)
@@ -343,7 +355,7 @@ def _raw_content(name: str, file: Path) -> dict[str, Any]:
 def _remove_files(file: Path) -> None:
     # The profile last: if the process is killed in between, no draft is left for the next profile of this name.
     for leftover in (*_drafts(file), intent.path(file), _holder_file(file), file):
-        leftover.unlink(missing_ok=True)
+        private_files.remove(leftover)
 
 
 def _drafts(file: Path) -> list[Path]:

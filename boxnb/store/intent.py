@@ -33,7 +33,7 @@ def begin(profile_file: Path, *, generation: int, fingerprint: str, now: float) 
 def pending(profile_file: Path) -> dict[str, Any] | None:
     """Return the record of a refresh that started but did not finish, or ``None``."""
     try:
-        record = json.loads(path(profile_file).read_bytes())
+        record = json.loads(private_files.patiently(path(profile_file).read_bytes))
     except (OSError, ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) else None
@@ -43,4 +43,4 @@ def end(profile_file: Path) -> None:
     """Delete the journal once the new token pair is on disk."""
     # If the file cannot be deleted, it does no harm, because it contains the fingerprint of an older token.
     with contextlib.suppress(OSError):
-        path(profile_file).unlink(missing_ok=True)
+        private_files.remove(path(profile_file))

@@ -91,10 +91,10 @@ def rename(name: str, new: str) -> None:
             save(dataclasses.replace(profile, entry=name))
         try:
             for draft in _drafts(path(new)):  # of an earlier profile with this name
-                draft.unlink()
-            path(name).rename(path(new))
+                private_files.remove(draft)
+            private_files.replace(path(name), path(new))
             if intent.path(path(name)).exists():
-                intent.path(path(name)).rename(intent.path(path(new)))
+                private_files.replace(intent.path(path(name)), intent.path(path(new)))
             private_files.flush_folder(path(new).parent)
         except OSError as error:
             raise private_files.explained(error, path(name), "renamed") from error

@@ -15,6 +15,9 @@ from . import entry
 from .entry import Secrets
 
 SERVICE = "boxnb"
+WINDOWS = "keyring.backends.Windows"
+LARGEST = 2560
+"""The maximum size of an entry on Windows, in bytes of UTF-16. Source: Microsoft Learn, *CREDENTIALW* (``wincred.h``)."""
 NOTICED = 5.0
 """Seconds after which a warning says that the keyring has not answered yet."""
 PATIENCE = 40.0
@@ -28,7 +31,8 @@ class KeyringBackend:
         self._name = name
         self._file = file
 
-    def _keyring(self) -> Any:
+    def _keyring(self) -> tuple[Any, bool]:
+        """Return the module keyring, and whether it uses the Credential Manager of Windows."""
         try:
             import keyring
         except ImportError:
@@ -60,12 +64,21 @@ class KeyringBackend:
                 "The only keyring on this computer saves plain text. Save the secrets in 'file' instead: that file is private.",
                 self._file,
             )
-        return keyring
+        return keyring, any(module.startswith(WINDOWS) for module in modules)
 
     def _call(self, function: str, *arguments: str) -> Any:
-        keyring = self._keyring()
+        keyring, is_windows = self._keyring()
+        # On Windows, keyring has one entry per service, and moves it aside to write that of another user name. Two profiles
+        # that are saved at the same time would therefore lose one of their entries.
+        service = f"{SERVICE}:{self._name}" if is_windows else SERVICE
+        if is_windows and arguments and (size := len(arguments[0].encode("utf-16-le"))) > LARGEST:
+            raise TokenStoreError(
+                f"Windows saves at most {LARGEST:,} bytes in one entry of its keyring, and these secrets need {size:,}. "
+                "Save them in 'file' instead.",
+                self._file,
+            )
         try:
-            return getattr(keyring, function)(SERVICE, self._name, *arguments)
+            return getattr(keyring, function)(service, self._name, *arguments)
         except Exception as error:  # noqa: BLE001  D-Bus, pywintypes and others do not raise a KeyringError
             reason = f"The keyring refused the request ({type(error).__name__})"
         # Raise outside the handler: the traceback of the error above contains the secrets in plain text.
@@ -108,7 +121,7 @@ class KeyringBackend:
     def write(self, secrets: Secrets) -> None:
         """Replace the saved secrets."""
         with _announced():  # no timeout: an abandoned write could later replace newer secrets
-            self._call("set_password", json.dumps(secrets))
+            self._call("set_password", json.dumps(secrets, separators=(",", ":")))
 
     def delete(self) -> None:
         """Delete the saved secrets."""

@@ -123,11 +123,11 @@ def upload(caller: Caller, path: Path, goal: Goal, meter: Meter) -> Row:
                 continue
             except _Changed:
                 caller.call("DELETE", session.abort)
-                state.unlink(missing_ok=True)
+                private_files.remove(state)
                 continue
             existing = None if response is None else calls.conflict(response)
             if existing is not None:
-                state.unlink(missing_ok=True)
+                private_files.remove(state)
                 caller.call("DELETE", session.abort)
                 raise calls.name_taken(goal.name, existing)
             file = (
@@ -135,7 +135,7 @@ def upload(caller: Caller, path: Path, goal: Goal, meter: Meter) -> Row:
                 if response is not None
                 else _committed_file(caller, goal, version_of)
             )
-            state.unlink(missing_ok=True)
+            private_files.remove(state)
             calls.verify_upload(caller, file, sha1, path)
             action = "new version" if version_of else "uploaded"
             return goal.row(path, version_of | file, before[0], sha1, action, note)

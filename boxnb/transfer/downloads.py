@@ -271,7 +271,7 @@ def _download(
             path, later_note = places.settle(path, file.id, file.name)
             if os.path.lexists(path) and (not overwrite or not path.is_file() or path.is_symlink()):
                 raise _already_exists(path)
-            part.replace(path)
+            private_files.replace(part, path)
             places.record_written(path, file.id)
     private_files.flush_folder(path.parent)
     return "downloaded", path, later_note or note
@@ -306,7 +306,7 @@ def _partial_file(places: Places, file: RemoteFile, path: Path) -> Iterator[Path
                 )
                 is_file = not sources.is_link(part) and part.is_file()
                 if is_file and (not isinstance(error, resumable) or part.stat().st_size == 0):
-                    part.unlink()
+                    private_files.remove(part)
                 raise
     except filelock.Timeout:
         raise TransferError(

@@ -77,7 +77,7 @@ class Meter:
 
 def draw(moved: Moved) -> None:
     """Draw the bar if the output is a terminal or a notebook."""
-    if not (sys.stdout.isatty() or type(sys.stdout).__module__.startswith("ipykernel")):
+    if sys.stdout is None or not (sys.stdout.isatty() or type(sys.stdout).__module__.startswith("ipykernel")):
         return
     share = 1.0 if not moved.total else min(1.0, moved.done / moved.total)
     full = round(share * 30)

@@ -10,12 +10,15 @@ import pandas as pd
 import requests
 
 from ..errors import BoxNotebookError, Interrupted, TransferError
-from ..local import encoding
+from ..local import encoding, private_files
 from ..oauth.failures import network_trouble
 from ..secret import sealed
 from .calls import Caller
 
 Job = TypeVar("Job")
+
+LONGEST_FOLDER = 247
+"""The length of a folder's path on Windows. Source: Microsoft Learn, *Maximum Path Length Limitation*."""
 
 COLUMNS = {
     "name": "str",
@@ -121,6 +124,11 @@ def reason(error: Exception) -> str:
         return network_trouble(error)
     if isinstance(error, OSError):
         path = error.filename if isinstance(error.filename, str) else "A file"
+        if private_files.WINDOWS and isinstance(error, FileNotFoundError) and len(path) > LONGEST_FOLDER:
+            return (
+                f"{path} has {len(path)} characters, and Windows allows 259 by default, or {LONGEST_FOLDER} for a folder. "
+                "Choose a folder with a shorter path, or have an administrator enable long paths."
+            )
         return f"{path} cannot be used ({error.strerror or type(error).__name__}). Check its permissions and the free disk space."
     return (
         f"boxnb skipped this file because of an unexpected error ({type(error).__name__}). Please report it."

@@ -15,6 +15,9 @@ from ..errors import TransferError
 ATTEMPTS = 3
 """How many times to read a file that changes while it is being read."""
 
+_JUNCTION = 0xA0000003
+"""The tag of a junction (``IO_REPARSE_TAG_MOUNT_POINT``), which leads to another folder, as a link does."""
+
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _FILE_TYPES = (
     (stat.S_ISDIR, "a folder"),
@@ -101,9 +104,11 @@ def unreadable(error: Exception, what: str) -> str:
 def is_link(path: Path) -> bool:
     """Return whether a path itself is a link, or a junction on Windows."""
     try:
-        return path.is_symlink() or getattr(os.path, "isjunction", lambda _: False)(path)
-    except OSError:
+        status = path.lstat()
+    except (OSError, ValueError):
         return False  # the next operation on the path reports why
+    # os.path.isjunction does the same, but Python 3.11 does not have it.
+    return stat.S_ISLNK(status.st_mode) or getattr(status, "st_reparse_tag", 0) == _JUNCTION
 
 
 def is_own(path: Path) -> bool:

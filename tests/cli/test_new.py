@@ -33,6 +33,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         PEOPLE,
         f"notebooks/{PEOPLE}",
         "2-explore/01",
+        "notebooks\\2-explore\\01-people.ipynb",
         "2/1",
         "2.1",
         "2.01",

@@ -6,7 +6,6 @@ import dataclasses
 import json
 import os
 import re
-import resource
 import signal
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from typing import Any
 import nbformat
 import pytest
 from mailing import mailbox
+from posix_modules import resource
 from signing import refreshes, sign_in
 
 import boxnb

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import signal
 import stat
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from posix_modules import resource
 from signing import sign_in
 
 import boxnb

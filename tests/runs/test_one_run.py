@@ -32,7 +32,7 @@ import boxnb
 from boxnb import redaction, runs, store
 from boxnb.errors import RunRefusedError, TokenStoreError
 from boxnb.local import private_files
-from boxnb.runs import report, run_history
+from boxnb.runs import report, run_history, watched
 from boxnb.runs.recorder import LONGEST, Tee
 from boxnb.sandbox import Sandbox
 from boxnb.secret import Secret
@@ -771,3 +771,14 @@ def test_home_of_an_unknown_user_is_reported_in_one_sentence(monkeypatch: pytest
     monkeypatch.setenv("BOXNB_HOME", "~nobody-of-this-name/boxnb")
     with pytest.raises(TokenStoreError, match="BOXNB_HOME"):
         boxnb.status()
+
+
+def test_error_of_papermill_is_readable_in_any_encoding(tmp_path: Path) -> None:
+    """On Windows, a pipe has the encoding of the locale, such as cp1252."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    missing = str(tmp_path / "Müller Łukasz.ipynb")
+    exit_code, line = watched.execute(
+        folder, [missing, str(folder / "out.ipynb")], {"PYTHONIOENCODING": "cp1252:backslashreplace"}, None
+    )
+    assert exit_code != 0 and "Müller Łukasz.ipynb" in line

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import html
 import os
 import plistlib
 import re
@@ -307,7 +308,7 @@ def test_path_may_have_spaces_of_any_script_and_emoji(
     path = "/家族\u3000報告/a\u00a0b/\N{MAN}\u200d\N{GIRL}.ipynb"
     monkeypatch.delenv("BOXNB_HOME")
     text = schedule.text(plan(command=[sys.executable, path]), scheduler)
-    assert path in text
+    assert path in (html.unescape(text) if scheduler == "windows" else text)
 
 
 @pytest.mark.parametrize("sign", ["\n", "\r", "\0", "\x1b", "\x85", "\u2028", "\ud800", "\uffff"])
@@ -329,3 +330,25 @@ def test_names_in_other_scripts_get_their_own_schedule(
     ]
     labels = [set(re.findall(r"boxnb[-.][A-Za-z0-9.-]*[0-9a-f]{8}", text)) for text in schedules]
     assert all(labels) and not labels[0] & labels[1]
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "cp850", "utf-16", "utf-8"])
+def test_windows_task_is_the_same_in_the_encoding_of_any_shell(
+    monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    """cmd.exe saves what a program prints as it is; PowerShell decodes it with another code page, and saves UTF-16."""
+    monkeypatch.delenv("BOXNB_HOME")
+    path = "C:\\Users\\Zoë Łukasz\\報告.ipynb"
+    text = schedule.text(plan(notebook=Path("/Zoë/a.ipynb"), command=["py.exe", path]), "windows")
+    root = ElementTree.fromstring(text.encode(encoding))
+    space = {"t": "http://schemas.microsoft.com/windows/2004/02/mit/task"}
+    assert root.findtext(".//t:Arguments", namespaces=space) == f'"{path}"'
+    assert root.findtext(".//t:WorkingDirectory", namespaces=space) == "/Zoë"
+
+
+def test_windows_task_also_runs_on_battery() -> None:
+    """By default, Windows does not start a task on battery, and kills it when the laptop is unplugged."""
+    space = {"t": "http://schemas.microsoft.com/windows/2004/02/mit/task"}
+    root = ElementTree.fromstring(schedule.text(plan(command=["py.exe"]), "windows"))
+    for name in ("DisallowStartIfOnBatteries", "StopIfGoingOnBatteries"):
+        assert root.findtext(f"./t:Settings/t:{name}", namespaces=space) == "false"

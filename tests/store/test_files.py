@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import resource
 import signal
 import stat
 import subprocess
@@ -14,6 +13,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from posix_modules import resource
 
 import boxnb
 from boxnb import basic, oauth, store

@@ -6,7 +6,6 @@ import errno
 import hashlib
 import json
 import os
-import pty
 import signal
 import subprocess
 import sys
@@ -20,6 +19,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from posix_modules import pty
 from signing import sign_in
 
 import boxnb

@@ -16,6 +16,8 @@ from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
 
+from . import files
+
 VARIABLE = "BOXNB_SANDBOX_EXCHANGES"
 SURFACE = ("/2.0/", "/api/2.0/", "/oauth2/")
 LONG_BODY = 20_000
@@ -31,7 +33,8 @@ class Exchanges:
         self.folder = folder
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         name = f"{os.getpid()}-{secrets.token_hex(4)}.jsonl"
-        self._lines = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
+        self._lines = os.open(folder / name, flags, 0o600)
 
     @classmethod
     def from_environment(cls) -> Exchanges | None:
@@ -68,5 +71,5 @@ class Exchanges:
         if not path.exists():
             draft = self.folder / f".{secrets.token_hex(8)}"
             draft.write_bytes(body)
-            draft.replace(path)
+            files.replace(draft, path)
         return name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import json
 import os
@@ -19,6 +20,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from . import files
 from .api import people
 from .app import build
 from .company.clock import Clock
@@ -81,6 +83,25 @@ def bind(port: int, previous: int) -> socket.socket:
     raise OSError("no port is free on 127.0.0.1")
 
 
+def bind_ipv6(port: int) -> socket.socket | None:
+    """Return a socket bound to `port` on ::1, or None if that is not possible.
+
+    The links to file contents are on `localhost`, because Box has a separate host for them. A client on Windows tries
+    ::1 first, and is refused only after about two seconds if nobody listens there.
+    """
+    try:
+        sock = socket.socket(socket.AF_INET6, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    except OSError:
+        return None
+    try:
+        sock.bind(("::1", port))
+        sock.listen(128)
+    except OSError:
+        sock.close()
+        return None
+    return sock
+
+
 def announce(path: Path, info: dict[str, Any]) -> None:
     """Write the URL and the key of the sandbox to `path` (mode 0600, replaced atomically)."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -88,7 +109,7 @@ def announce(path: Path, info: dict[str, Any]) -> None:
     descriptor = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         json.dump(info, file)
-    temp.replace(path)
+    files.replace(temp, path)
 
 
 def withdraw(path: Path, key: str) -> None:
@@ -98,10 +119,19 @@ def withdraw(path: Path, key: str) -> None:
     except (OSError, ValueError):
         return
     if is_ours:
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # without it, the sandbox would never stop
+            files.remove(path)
 
 
-async def serve(context: Context, sock: socket.socket, idle: float, announcement: Path) -> None:
+def leave(folder: Path) -> None:
+    """Close the log and go to another folder, because Windows does not delete what a process uses."""
+    os.chdir(folder.parent)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in (1, 2):
+        os.dup2(nowhere, descriptor)
+
+
+async def serve(context: Context, sockets: list[socket.socket], idle: float, announcement: Path) -> None:
     """Serve until stopped, interrupted or idle for `idle` seconds (0: never). Withdraw `announcement` before closing."""
     config = uvicorn.Config(
         build(context),
@@ -131,7 +161,7 @@ async def serve(context: Context, sock: socket.socket, idle: float, announcement
                 server.should_exit = True
 
     watcher = asyncio.create_task(watch())
-    await server.serve(sockets=[sock])
+    await server.serve(sockets=sockets)
     watcher.cancel()
 
 
@@ -193,6 +223,8 @@ def main(options: Any) -> int:
     sock.listen(128)
     port = sock.getsockname()[1]
     state.set_meta("port", str(port))
+    ipv6_sock = bind_ipv6(port) if files.WINDOWS else None
+    sockets = [sock] if ipv6_sock is None else [sock, ipv6_sock]
     url = f"http://127.0.0.1:{port}"
     announcement = Path(options.announce) if options.announce else folder / "sandbox.json"
     info = {
@@ -206,12 +238,13 @@ def main(options: Any) -> int:
     announce(announcement, info)
     say(f"{url}{prefix}")
     try:
-        asyncio.run(serve(context, sock, options.idle, announcement))
+        asyncio.run(serve(context, sockets, options.idle, announcement))
     except KeyboardInterrupt:
         say("stopped")
     finally:
         withdraw(announcement, key)
         state.close()
         if PARENT_EXITED.is_set():  # the folder is temporary, and no other process knows it
+            leave(folder)
             shutil.rmtree(folder, ignore_errors=True)
     return 0

@@ -8,6 +8,8 @@ import secrets
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from .. import files
+
 CHUNK = 1 << 20
 
 
@@ -29,7 +31,7 @@ class Blobs:
                 file.write(chunk)
             file.flush()
             os.fsync(file.fileno())
-        draft.replace(self.folder / digest.hexdigest())
+        files.replace(draft, self.folder / digest.hexdigest())
         return digest.hexdigest(), size
 
     def read(self, sha1: str, start: int, end: int) -> Iterator[bytes]:
@@ -53,7 +55,7 @@ class Blobs:
         self.parts.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = self.parts / f".{secrets.token_hex(8)}"
         draft.write_bytes(data)
-        draft.replace(self.part(session, offset))
+        files.replace(draft, self.part(session, offset))
 
     def read_parts(self, session: str, offsets: Iterable[int]) -> Iterator[bytes]:
         """Yield the bytes of these parts in the given order."""
@@ -63,4 +65,4 @@ class Blobs:
     def drop_parts(self, session: str, offsets: Iterable[int]) -> None:
         """Delete the parts of an upload."""
         for offset in offsets:
-            self.part(session, offset).unlink(missing_ok=True)
+            files.remove(self.part(session, offset))

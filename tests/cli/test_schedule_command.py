@@ -13,6 +13,7 @@ import pytest
 from boxnb import cli
 from boxnb.cli import schedule, temporary_python
 from boxnb.cli.temporary_python import install_command, why_temporary
+from boxnb.local import private_files
 
 ROOT = Path(__file__).parents[2]
 TAG = "Signature: 8a477f597d28d172789f06886806bc55\n"
@@ -161,3 +162,20 @@ def test_help_of_schedule_lists_every_scheduler(capsys: pytest.CaptureFixture[st
         cli.main(["schedule", "--help"])
     text = capsys.readouterr().out
     assert all(name in text for name in schedule.schedule.SCHEDULERS)
+
+
+@pytest.mark.parametrize(("windows", "start"), [(True, "<?xml"), (False, "# Run crontab -e")])
+def test_scheduler_is_that_of_this_system_unless_another_is_named(
+    windows: bool,
+    start: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Windows does not have cron."""
+    monkeypatch.setattr(private_files, "WINDOWS", windows)
+    monkeypatch.setattr(schedule, "why_temporary", lambda: None)
+    monkeypatch.delenv("BOXNB_HOME")
+    (tmp_path / "report.py").write_text("", encoding="utf-8")
+    assert cli.main(["schedule", str(tmp_path / "report.py")]) == 0
+    assert capsys.readouterr().out.startswith(start)
