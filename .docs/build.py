@@ -23,7 +23,7 @@ ROOT = HERE.parent
 sys.path[:0] = [str(HERE), str(ROOT), str(ROOT / "tests/support")]
 
 import nbformat  # noqa: E402
-import public  # noqa: E402
+import public_names  # noqa: E402
 from executed import FOLDER, executed, paths  # noqa: E402
 from sphinx.cmd.build import build_main  # noqa: E402
 
@@ -130,7 +130,7 @@ def _toctree(title: str, pages: list[str]) -> list[str]:
 
 def _write_api(folder: Path) -> None:
     folder.mkdir()
-    homes = public.homes()
+    homes = public_names.homes()
     lines = [
         "API reference",
         "=============",
@@ -139,10 +139,10 @@ def _write_api(folder: Path) -> None:
         "",
     ]
     lines += [".. toctree::", "   :maxdepth: 1", "   :titlesonly:", ""]
-    lines += ["   columns", *(f"   {module}" for module in public.MODULES)]
+    lines += ["   columns", *(f"   {module}" for module in public_names.MODULES)]
     (folder / "index.rst").write_text("\n".join(lines) + "\n", encoding="utf-8")
     (folder / "columns.rst").write_text("\n".join(_columns_page()) + "\n", encoding="utf-8")
-    for module in public.MODULES:
+    for module in public_names.MODULES:
         (folder / f"{module}.rst").write_text("\n".join(_module_page(module, homes)) + "\n", encoding="utf-8")
 
 
@@ -152,13 +152,13 @@ def _module_page(module: str, homes: dict[str, str]) -> Iterator[str]:
     yield from ((inspect.getdoc(content) or "").partition("\n\n")[0], "")
     yield from (f".. py:module:: {module}", "")
     yield from (".. list-table::", "   :widths: 30 70", "   :class: names", "")
-    for name in public.names(module):
+    for name in public_names.names(module):
         value = getattr(content, name)
         home = homes[f"{module}.{name}"]
         yield f"   * - :py:obj:`{name} <{home}>`"
         yield f"     - {_summary(value)}"
     yield ""
-    for name in public.names(module):
+    for name in public_names.names(module):
         if homes[f"{module}.{name}"] == f"{module}.{name}":
             yield from _directive(f"{module}.{name}", getattr(content, name))
 
@@ -168,7 +168,7 @@ def _columns_page() -> Iterator[str]:
     yield from ("Every table has the columns below, in this order, even when it has no rows.", "")
     yield from ("Times are in UTC, sizes are in bytes, and ids are text.", "")
     previous = ""
-    for full_name, dtypes in public.columns().items():
+    for full_name, dtypes in public_names.columns().items():
         module, _, name = full_name.rpartition(".")
         if module != previous:
             title = SECTIONS[module]
@@ -205,7 +205,7 @@ def _directive(full_name: str, value: object) -> Iterator[str]:
             yield "   :show-inheritance:"
         else:
             yield "   :members:"
-            if full_name in public.INHERITED:
+            if full_name in public_names.INHERITED:
                 yield "   :inherited-members:"
     elif inspect.isroutine(value):
         yield f".. autofunction:: {full_name}"

@@ -14,7 +14,7 @@ from sphinx.util.nodes import make_refnode
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-import public  # noqa: E402
+import public_names  # noqa: E402
 
 import boxnb  # noqa: E402
 
@@ -82,7 +82,7 @@ def candidates(target: str, module: str, owner: str) -> list[str]:
         value = None
     members = {id(getattr(boxnb.Box, name)): f"boxnb.Box.{name}" for name in dir(boxnb.Box)}
     found += [members[id(value)]] if value is not None and id(value) in members else []
-    found += [name for name in public.columns() if name.rpartition(".")[2] == target]
+    found += [name for name in public_names.columns() if name.rpartition(".")[2] == target]
     return found
 
 
@@ -93,7 +93,7 @@ def resolve(app: Sphinx, env: Any, node: nodes.Element, content: nodes.Element) 
     target = str(node.get("reftarget", ""))
     if node.get("reftype") in ("mod", "attr"):
         return content  # a module without public names, or an attribute in the list of its class
-    homes, objects = public.homes(), env.get_domain("py").objects
+    homes, objects = public_names.homes(), env.get_domain("py").objects
     for candidate in candidates(target, str(node.get("py:module") or ""), str(node.get("py:class") or "")):
         owner, _, member = candidate.rpartition(".")
         for name in (candidate, homes.get(candidate, ""), f"{homes.get(owner, '')}.{member}"):

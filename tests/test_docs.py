@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / ".docs"))
 
 import build  # noqa: E402
-import public  # noqa: E402
+import public_names  # noqa: E402
 from documented import EXECUTED  # noqa: E402
 
 
@@ -73,7 +73,7 @@ def test_every_public_name_is_documented_once(site: Path) -> None:
         r'<dt class="sig sig-object py[^"]*" id="(boxnb\.[\w.]+)"', "".join(map(str, _api(site)))
     )
     assert len(entries) == len(set(entries))
-    homes = public.homes()
+    homes = public_names.homes()
     assert len(homes) > 150
     assert set(homes.values()) <= set(entries)
     for home in set(homes.values()):
@@ -88,7 +88,7 @@ def _api(site: Path) -> list[str]:
 def test_every_public_module_has_a_page() -> None:
     """The list of public modules contains each module that ``boxnb`` exports."""
     exported = {name for name in [*boxnb.__all__, "sdk"] if isinstance(getattr(boxnb, name), ModuleType)}
-    assert {f"boxnb.{name}" for name in exported} <= set(public.MODULES)
+    assert {f"boxnb.{name}" for name in exported} <= set(public_names.MODULES)
 
 
 def test_columns_of_a_table_are_listed_where_a_docstring_refers_to_them(site: Path) -> None:
