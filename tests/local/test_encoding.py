@@ -136,7 +136,8 @@ def test_the_command_line_works_in_any_terminal(tmp_path: Path) -> None:
     notebook.write_text('{"cells": [], "nbformat": 4, "nbformat_minor": 5, "metadata": {}}', encoding="utf-8")
     for scheduler in ("cron", "systemd", "launchd", "windows"):
         words = ("-m", "boxnb", "schedule", str(notebook), "--for", scheduler)
-        assert "отчёт" in output_of(child(tmp_path, "x", "", C, words))
+        # The Task Scheduler's file has character references, which any code page can hold.
+        assert "отчёт" in html.unescape(output_of(child(tmp_path, "x", "", C, words)))
         code = {**UTF8, "PYTHONIOENCODING": "cp1252"}  # the encoding of a pipe on western Windows
         assert output_of(child(tmp_path, "x", "", code, words))
     odd = tmp_path / os.fsdecode(b"a\xff.ipynb")
@@ -220,6 +221,8 @@ def without_encoding(path: Path) -> list[str]:
         ]
         if name in ("open", "fdopen") and not modes and not opens_a_file(node):
             continue
+        if ast.unparse(node.func).startswith("metadata.distribution("):
+            continue  # a method of the same name, which always reads UTF-8
         if not any("b" in mode for mode in modes):
             calls.append(f"{path.name}:{node.lineno} {ast.unparse(node)[:80]}")
     return calls
