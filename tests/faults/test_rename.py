@@ -79,6 +79,11 @@ def holders() -> list[str]:
     return [name for name, saved in profiles if saved is not None and saved.token == TOKEN]
 
 
+# After a kill between the draft and the backend's write, the draft has the newest secrets, and a warning says so.
+DRAFTED = pytest.mark.filterwarnings("ignore:The newest secrets of this profile are in")
+
+
+@DRAFTED
 @pytest.mark.parametrize("where", ["file", "command"])
 def test_one_profile_has_the_pair_after_a_killed_rename(command: str, where: str) -> None:
     """The profile has the old name or the new one, and the rename can be repeated."""
@@ -99,6 +104,7 @@ def test_one_profile_has_the_pair_after_a_killed_rename(command: str, where: str
     assert (holders(), store.names()) == (["gamma"], ["gamma"])
 
 
+@DRAFTED
 def test_a_killed_move_does_not_lose_secrets(command: str) -> None:
     """A move from the file to a secret manager, or back, can be killed at any point."""
     store.save(store.Profile("acme", CLIENT, TOKEN, generation=3))

@@ -425,7 +425,7 @@ OTHER: dict[str, tuple[str, ...]] = {
     ),
     "03-sharing": (
         "the second walk is estimated", "one for each folder", "one bar for each domain", "a number above 0",
-        "counts everyone once", "[those events]", "one person can be counted", "has one row for each", "[Activity](04",
+        "counts everyone once", "one of its ancestor folders", "[those events]", "one person can be counted", "has one row for each", "[Activity](04",
     ),
     "04-activity": (
         "*unknown* the first time", "5,000 people may produce 100,000", "begin with one day", "*Failed sign-ins* below", "`127.0.0.*`",
