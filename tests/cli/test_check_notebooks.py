@@ -253,8 +253,8 @@ def test_every_kind_of_saved_secret_is_named(sandbox: Sandbox, tmp_path: Path) -
     assert expected <= set(kinds.values())
     saved = store.load("acme")
     assert saved is not None
-    for secret in (saved.client.client_secret.reveal(), "mail-pass-1", "password-of-devices"):
-        (finding,) = notebook_secrets.search(notebook(code(f"x = {secret!r}")), kinds)
+    for value in (saved.client.client_secret.reveal(), "mail-pass-1", "password-of-devices"):
+        (finding,) = notebook_secrets.search(notebook(code(f"x = {value!r}")), kinds)
         assert finding.kind in expected and finding.place == "cell 1, source"
 
 
