@@ -14,8 +14,11 @@ import requests
 from interrupting import interrupted
 
 TESTS = Path(__file__).parents[1]
-STDLIB = re.compile(r"importlib|/(?:threading|queue)\.py$")
-"""Modules in which an interrupt could leave one of Python's own locks locked forever."""
+LOCKING = re.compile(r"importlib|/(?:threading|queue)\.py$|/filelock/")
+"""Modules in which an interrupt could leave a lock of the whole process locked forever.
+
+Python runs the line of a ``with`` statement once more when it ends, before it releases the lock.
+"""
 
 
 def visible_text(error: BaseException) -> str:
@@ -58,10 +61,10 @@ def text_of(value: Any) -> str:
 def interrupt_at_line(line_number: int, call: Callable[[], object], own: str) -> BaseException | None:
     """Interrupt a call before it executes its nth line, and return the error that it raises, if any.
 
-    Lines in ``own``, which is the test's file, and in Python's locks are not counted.
+    Lines in ``own``, which is the test's file, and in modules with locks of the whole process are not counted.
     """
     return interrupted(
-        call, line_number, lambda path: path not in (own, __file__) and not STDLIB.search(path)
+        call, line_number, lambda path: path not in (own, __file__) and not LOCKING.search(path)
     )
 
 
