@@ -109,28 +109,37 @@ def _proxy_page_evidence(record: Record) -> str:
 API_LABS = (
     Exercise(
         name="scope-missing",
-        title="A scope that is missing",
+        title="An admin lists the users",
         story="The app was registered to read files. You are an admin, and you use it to list the users.",
         question="How does the API respond?",
         predictions=(
             Choice(
-                "The list: I am an admin",
+                "200 and the list: I am an admin",
                 "A token can do only what both the person AND the app are allowed to do.",
             ),
-            Choice("403, insufficient_scope", "The person is allowed to list the users; the app is not."),
-            Choice("401", "The token is fine: /users/me works."),
+            Choice(
+                "403 insufficient_scope: I may, but the app may not",
+                "The person is allowed to list the users; the app is not.",
+            ),
+            Choice("401: the token is not valid here", "The token is valid: /users/me accepts it."),
         ),
         right_prediction=1,
         act=_call_without_scope,
         evidence=_missing_scope_evidence,
         why="The scope was ticked in the console, and the old token is still refused. Why?",
         explanations=(
-            Choice("Changes take a day", "Waiting does not help here."),
+            Choice(
+                "The change takes effect overnight, as in most consoles",
+                "Waiting does not help: this token will never have the scope.",
+            ),
             Choice(
                 "A token keeps the scopes it was issued with",
-                "Sign in again: the new token has the new scope. A refresh keeps the old ones.",
+                "The person consented to those. Sign in again: the new token has the new scope. A refresh keeps the old ones.",
             ),
-            Choice("The admin must restart Box", "Nobody can restart Box."),
+            Choice(
+                "The token receives the new scope at its next refresh",
+                "A refresh keeps the scopes that the person consented to. Only a new sign-in asks the person again.",
+            ),
         ),
         right_explanation=1,
         rule="RFC 6749 3.3; RFC 6750 3.1",
@@ -145,22 +154,31 @@ API_LABS = (
                 "At the link: an error page, before anyone signs in",
                 "The server recognises the app by its client ID, which is in the link.",
             ),
-            Choice("At the code exchange", "There is no code yet."),
-            Choice("At the first call to the API", "It does not get that far."),
+            Choice(
+                "At the code exchange: the token endpoint refuses the app",
+                "There is no code yet: the server knows the app from the link, and stops there.",
+            ),
+            Choice(
+                "At the first call to the API, with 403",
+                "It does not get that far: without a sign-in there is no token to call with.",
+            ),
         ),
         right_prediction=0,
         act=_use_disabled_app,
         evidence=_disabled_app_evidence,
         why="Who can repair this, and how?",
         explanations=(
-            Choice("I can, with a new client secret", "The server never asked for the secret."),
             Choice(
-                "I can, with a different redirect URI",
-                "The redirect URI is right: once the app is enabled, the same link works.",
+                "I can, in the Developer Console, with a new client secret for the app",
+                "The server never asked for the secret. Your console is not where the company decides.",
             ),
             Choice(
-                "A company admin can, in the Admin Console, with the client ID",
-                "It is under Integrations, Platform Apps Manager. Send the admin the client ID, never the secret.",
+                "I can, with a second app, registered under another name",
+                "A new app is new to the company too, and stops at the same page.",
+            ),
+            Choice(
+                "A company admin can, in the Admin Console, with the app's client ID",
+                "It is under Integrations, Platform Apps Manager. Send the admin the client ID, never the secret. This approval is also the company's defence against strangers' apps.",
             ),
         ),
         right_explanation=2,
@@ -168,23 +186,32 @@ API_LABS = (
     ),
     Exercise(
         name="rate-limit",
-        title="Too many calls",
+        title="Seven searches in one second",
         story="A loop searches for seven words within one second. Box allows each user six searches a second.",
         question="What is the seventh response?",
         predictions=(
-            Choice("The usual result, but later", "Box does not queue calls: it refuses them."),
-            Choice("429, with Retry-After", "The header says how long to wait."),
-            Choice("503", "503 means that the server is in trouble; here you are too fast."),
+            Choice("200 as usual, but a second later", "Box does not queue calls: it refuses them."),
+            Choice("429, with a header that says how long to wait", "The header says how long to wait."),
+            Choice(
+                "503: the server is overloaded",
+                "503 means that the server is in trouble; here you are too fast.",
+            ),
         ),
         right_prediction=1,
         act=_exceed_rate_limit,
         evidence=_rate_limit_evidence,
         why="What should a program do after a 429?",
         explanations=(
-            Choice("Repeat the call immediately", "That adds to the overload."),
-            Choice("Refresh the token", "The token is fine; the limit is counted per user."),
             Choice(
-                "Wait as long as Retry-After says, then continue",
+                "Repeat the call at once, and stop after ten attempts",
+                "Each attempt counts as a call, so the repeats are refused too.",
+            ),
+            Choice(
+                "Sign in again: a new token starts with a new limit",
+                "The limit is counted per user, so a new token changes nothing.",
+            ),
+            Choice(
+                "Wait as long as the Retry-After header says, then continue",
                 "boxnb does this, and paces its calls so that a 429 is rare.",
             ),
         ),
@@ -193,12 +220,18 @@ API_LABS = (
     ),
     Exercise(
         name="proxy-html",
-        title="200 OK, but it is not Box",
+        title="A refresh through the company's gateway",
         story="Between you and Box is the company's web gateway. Your sign-in to the gateway has expired, so it responds in Box's place.",
         question="What does the program see?",
         predictions=(
-            Choice("A connection error", "The connection is fine: it ends at the gateway."),
-            Choice("401", "Box was never asked."),
+            Choice(
+                "A connection error, because the gateway blocks the request",
+                "The connection is fine: it ends at the gateway.",
+            ),
+            Choice(
+                "407: the gateway asks for a sign-in of its own",
+                "Some gateways do. This one shows its sign-in page to everyone, also to programs.",
+            ),
             Choice(
                 "200 with an HTML page where a token should be",
                 "The status alone proves nothing: look at the body.",
@@ -209,12 +242,18 @@ API_LABS = (
         evidence=_proxy_page_evidence,
         why="Is the sign-in lost?",
         explanations=(
-            Choice("Yes: the refresh token was used", "The refresh token never reached Box."),
             Choice(
-                "No: the request never reached Box; sign in to the gateway and repeat",
-                "boxnb reports that it received a page instead of a token, and leaves the saved pair alone.",
+                "Yes: the refresh token was sent, so it is used up",
+                "It was sent, but only as far as the gateway. Box has not seen it, so it is not used.",
             ),
-            Choice("Yes: a page in place of a token revokes the sign-in", "Only Box can revoke it."),
+            Choice(
+                "No: sign in to the gateway, then repeat the same refresh",
+                "The request never reached Box. boxnb reports that it received a page instead of a token, and leaves the saved pair alone.",
+            ),
+            Choice(
+                "Yes: the page replaced the saved pair, so both tokens are gone",
+                "A program that saves whatever it receives would do that. boxnb checks that the response is a token before it saves anything.",
+            ),
         ),
         right_explanation=1,
         rule="RFC 6749 5.1: a response is JSON",

@@ -80,16 +80,19 @@ def _logged_token_evidence(record: Record) -> str:
 THEFT_LABS = (
     Exercise(
         name="stolen-refresh-token",
-        title="A stolen refresh token",
-        story="Someone copied the profile's file, which contains the client secret, from the computer. The thief refreshes before you do.",
+        title="A stolen sign-in file",
+        story="Someone copied the profile's file from the computer. It contains both tokens and the client secret. The thief refreshes before you do.",
         question="What do you notice?",
         predictions=(
-            Choice("Nothing: both keep refreshing", "Without rotation, that would happen."),
+            Choice("Nothing: both of us keep refreshing", "Without rotation, that would happen."),
             Choice(
-                "My next refresh is refused",
+                "My next refresh is refused with invalid_grant",
                 "There is only one chain of refresh tokens, and the thief took its next link.",
             ),
-            Choice("Box sends an email immediately", "Do not count on it."),
+            Choice(
+                "Box's email about a sign-in from a new place",
+                "A refresh is not a sign-in, so do not count on a message.",
+            ),
         ),
         right_prediction=1,
         act=_steal_refresh_token,
@@ -97,13 +100,17 @@ THEFT_LABS = (
         why="What should you do when a refresh is refused and you do not know why?",
         explanations=(
             Choice(
-                "Try again later", "A dead refresh token stays dead, and someone may be reading your files."
+                "Sign in again at once, because that replaces the thief's pair",
+                "A new sign-in starts a second chain, and the thief's pair stays alive next to it.",
             ),
             Choice(
-                "Treat it as theft: have the app's access removed, reset the client secret, sign in again",
-                "A new sign-in alone does not end the thief's pair: remove the app in the Box account settings, or have the admin do it.",
+                "Remove the app's access, reset its client secret, sign in again",
+                "Treat it as theft, in this order. Removing the app in the Box account settings, or by an admin, ends the thief's pair; the thief has the client secret too, so reset it.",
             ),
-            Choice("Refresh more often", "Being faster than a thief is not a plan."),
+            Choice(
+                "Change the Box password, because that makes all existing tokens invalid",
+                "Tokens do not depend on the password. A server may revoke them when it changes (RFC 9700 4.14.2), but Box does not say that it does.",
+            ),
         ),
         right_explanation=1,
         rule="RFC 6749 10.4; RFC 7009",
@@ -120,19 +127,28 @@ THEFT_LABS = (
                 "Everything the token can do, until it expires",
                 "A bearer token is like cash: whoever holds it can use it.",
             ),
-            Choice("Sign in, but nothing else", "They do not need to sign in: the token is enough."),
+            Choice(
+                "Repeat the logged call, but send no other call",
+                "The token is not tied to one call: it works for everything that it allows.",
+            ),
         ),
         right_prediction=1,
         act=_leak_token_in_log,
         evidence=_logged_token_evidence,
         why="What should you do once it has happened?",
         explanations=(
-            Choice("Delete the line", "There are copies of logs everywhere."),
             Choice(
-                "Revoke the pair, then sign in again",
+                "Delete the line from the log, and write to its readers",
+                "There are copies of logs everywhere, and the token in them still works.",
+            ),
+            Choice(
+                "Revoke the token pair at once, then sign in again",
                 "Revoking ends the access token and the refresh token immediately. To prevent such a leak, never print a token; a Secret prints its fingerprint instead.",
             ),
-            Choice("Change the state", "The state mattered only during the sign-in."),
+            Choice(
+                "Nothing: it expires within the hour",
+                "An hour is long enough to read a whole company's files, if the token is an admin's.",
+            ),
         ),
         right_explanation=1,
         rule="RFC 6750 5.2; RFC 7009 2",
