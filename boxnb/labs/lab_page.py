@@ -7,7 +7,7 @@ import textwrap
 from typing import Protocol
 
 from boxnb.labs.display import escaped
-from boxnb.labs.exercise import Choice, Exercise, Stage
+from boxnb.labs.exercise import SHORT_RUN, Choice, Exercise, Stage
 from boxnb.labs.trace import diagram
 from boxnb.labs.trace.exchange import Exchange
 
@@ -82,7 +82,7 @@ def _run_part(lab: LabState) -> list[str]:
     if lab.prediction is None:
         return []
     exercise = lab.exercise
-    label = "Running…" if lab.busy else ("Run again" if lab.exchanges else "Run it")
+    label = _run_label(lab)
     disabled, focus = " disabled" if lab.busy else "", "" if lab.exchanges else " data-next"
     code = textwrap.dedent(inspect.getsource(exercise.act))
     parts = [
@@ -97,6 +97,7 @@ def _run_part(lab: LabState) -> list[str]:
         outcomes = "".join(f"<li>{escaped(sentence)}</li>" for sentence in lab.said)
         parts += [
             "<h4>What happened</h4>",
+            f"<p>{escaped(exercise.happened)}</p>" if lab.found else "",
             f'<ul class="bl-outcomes">{outcomes}</ul>',
             f'<p role="status"><b>{"As you predicted." if right else "Not as you predicted."}</b> {escaped(reply)}</p>'
             if lab.found
@@ -104,6 +105,15 @@ def _run_part(lab: LabState) -> list[str]:
             f'<details data-key="trace"><summary data-key="trace-summary">Every request of this run, as a diagram</summary>{diagram.page(lab.exchanges)}</details>',
         ]
     return parts
+
+
+def _run_label(lab: LabState) -> str:
+    """Return the text of the button that starts a run, with the seconds that a long run takes."""
+    seconds = lab.exercise.seconds
+    wait = f" (about {seconds} seconds)" if seconds > SHORT_RUN else ""
+    if lab.busy:
+        return f"Running…{wait}"
+    return f"{'Run again' if lab.exchanges else 'Run it'}{wait}"
 
 
 def _explanation_part(lab: LabState) -> list[str]:

@@ -126,6 +126,7 @@ API_LABS = (
         right_prediction=1,
         act=_call_without_scope,
         evidence=_missing_scope_evidence,
+        happened="The call to /users/me got 200, and the call to /users got 403 although you are an admin. After the scope was added to the app, the old token still got 403. A token from a new sign-in got 200.",
         why="The scope was ticked in the console, and the old token is still refused. Why?",
         explanations=(
             Choice(
@@ -166,19 +167,20 @@ API_LABS = (
         right_prediction=0,
         act=_use_disabled_app,
         evidence=_disabled_app_evidence,
-        why="Who can repair this, and how?",
+        happened="The link led to an error page, and nobody was asked to sign in. Then an admin enabled the app in the Admin Console. The same link led to the sign-in page, and the sign-in worked.",
+        why="Why does a company let only approved apps in?",
         explanations=(
             Choice(
-                "I can, in the Developer Console, with a new client secret for the app",
-                "The server never asked for the secret. Your console is not where the company decides.",
+                "An app that nobody has approved could read the password as it is typed",
+                "No app sees the password: it is typed on a page of Box or of your company.",
             ),
             Choice(
-                "I can, with a second app, registered under another name",
-                "A new app is new to the company too, and stops at the same page.",
+                "A new app counts against the company's limit of API calls",
+                "Limits do not depend on the approval. Think of what one click on Grant gives away.",
             ),
             Choice(
-                "A company admin can, in the Admin Console, with the app's client ID",
-                "It is under Integrations, Platform Apps Manager. Send the admin the client ID, never the secret. This approval is also the company's defence against strangers' apps.",
+                "A genuine sign-in page can also ask for a stranger's app",
+                "One click on Grant gives that app everything the person allows. To have yours enabled, send an admin the client ID, never the secret; it is under Integrations, Platform Apps Manager.",
             ),
         ),
         right_explanation=2,
@@ -200,19 +202,20 @@ API_LABS = (
         right_prediction=1,
         act=_exceed_rate_limit,
         evidence=_rate_limit_evidence,
-        why="What should a program do after a 429?",
+        happened="Six searches got 200, and the seventh got 429 with the header Retry-After. The run waited as long as the header said, and the same search got 200. Box also allows each user 1000 calls a minute.",
+        why="In the same second, another program of yours searches with its own token for the same user. What does it get?",
         explanations=(
             Choice(
-                "Repeat the call at once, and stop after ten attempts",
-                "Each attempt counts as a call, so the repeats are refused too.",
+                "200: each token has its own limit, however many there are",
+                "Then signing in twice would double the limit.",
             ),
             Choice(
-                "Sign in again: a new token starts with a new limit",
-                "The limit is counted per user, so a new token changes nothing.",
+                "200: each app has its own limit, whoever signs in",
+                "Then registering two apps would double the limit.",
             ),
             Choice(
-                "Wait as long as the Retry-After header says, then continue",
-                "boxnb does this, and paces its calls so that a 429 is rare.",
+                "429 as well: the limit is counted per user",
+                "Programs that share a user share the limit. boxnb waits as long as Retry-After says, and paces its calls so that a 429 is rare.",
             ),
         ),
         right_explanation=2,
@@ -234,25 +237,26 @@ API_LABS = (
             ),
             Choice(
                 "200 with an HTML page where a token should be",
-                "The status alone proves nothing: look at the body.",
+                "The gateway shows its page to everyone, and as far as HTTP is concerned, a page is a success.",
             ),
         ),
         right_prediction=2,
         act=_refresh_through_proxy,
         evidence=_proxy_page_evidence,
-        why="Is the sign-in lost?",
+        happened="The gateway responded to the refresh with 200 and a web page. boxnb found no token in it, raised TokenEndpointError, and left the saved pair alone. After the sign-in to the gateway, the same refresh reached Box and got a new pair.",
+        why="How can a program tell such a page from a token?",
         explanations=(
             Choice(
-                "Yes: the refresh token was sent, so it is used up",
-                "It was sent, but only as far as the gateway. Box has not seen it, so it is not used.",
+                "It checks that the status is 200 before it saves the new pair",
+                "Here the status is 200. Think of what only a token has.",
             ),
             Choice(
-                "No: sign in to the gateway, then repeat the same refresh",
-                "The request never reached Box. boxnb reports that it received a page instead of a token, and leaves the saved pair alone.",
+                "It checks that the response is JSON with an access token in it",
+                "boxnb does: it reports that it received a page instead of a token, and leaves the saved pair alone. The request never reached Box, so the sign-in is not lost.",
             ),
             Choice(
-                "Yes: the page replaced the saved pair, so both tokens are gone",
-                "A program that saves whatever it receives would do that. boxnb checks that the response is a token before it saves anything.",
+                "It calls the API shortly before, to see that Box responds",
+                "The gateway would respond to that call too, with 200 and the same page.",
             ),
         ),
         right_explanation=1,

@@ -95,6 +95,7 @@ ATTACK_LABS = (
         right_prediction=1,
         act=_follow_forged_redirect,
         evidence=_forged_redirect_evidence,
+        happened="Without the check, the notebook exchanged the attacker's code, and was signed in as the attacker. With the check, it raised StateMismatchError and never exchanged the code. After its own sign-in, with its own state, it was signed in as you.",
         why="Why does checking the state prevent this?",
         explanations=(
             Choice(
@@ -133,6 +134,7 @@ ATTACK_LABS = (
         right_prediction=1,
         act=_steal_code,
         evidence=_stolen_code_evidence,
+        happened="The thief sent the code with a guessed client secret, and got 400 invalid_client. The notebook then sent the same code with the right secret, and got a token pair. A code is of use only to the app that it was issued for.",
         why="What protects an app that cannot keep a secret, such as one on a phone?",
         explanations=(
             Choice(
@@ -174,6 +176,7 @@ ATTACK_LABS = (
         right_prediction=2,
         act=_redirect_elsewhere,
         evidence=_foreign_redirect_uri_evidence,
+        happened="The link with the attacker's address led to an error page at the authorization server. No code was issued, and nothing was sent to the attacker. The link with the registered address worked as usual.",
         why="What must you do to keep this true?",
         explanations=(
             Choice(

@@ -98,6 +98,7 @@ CODE_LABS = (
         right_prediction=1,
         act=_exchange_late,
         evidence=_late_code_evidence,
+        happened="The code was exchanged 31 seconds after Grant, and the token endpoint refused it with 400 invalid_grant. The person pressed Grant again. The new code was exchanged at once, and a token pair came back. Being too late costs one press of Grant, nothing more.",
         why="Why is a code valid for such a short time?",
         explanations=(
             Choice(
@@ -134,6 +135,7 @@ CODE_LABS = (
         right_prediction=2,
         act=_exchange_twice,
         evidence=_reused_code_evidence,
+        happened="The first exchange got a token pair. The second sent the same code a moment later and got 400 invalid_grant. The tokens from the first exchange were not affected here. If the first answer is lost, get a new code.",
         why="Why can a code be used only once?",
         explanations=(
             Choice(
@@ -174,6 +176,7 @@ CODE_LABS = (
         right_prediction=1,
         act=_use_wrong_redirect_uri,
         evidence=_wrong_redirect_uri_evidence,
+        happened="The link with /other led to an error page at the authorization server. Nobody was asked to sign in, and the browser was not sent to /other. The link with the registered URI worked. The repair is in the Developer Console: register exactly the URI that the link sends.",
         why="Why is the error not sent to the redirect URI, as other errors are?",
         explanations=(
             Choice(
@@ -214,6 +217,7 @@ CODE_LABS = (
         right_prediction=2,
         act=_deny_consent,
         evidence=_denied_consent_evidence,
+        happened="After Deny, the browser came back to the notebook with error=access_denied and the state. There was no code, so nothing was exchanged. The state showed that this was the answer to the notebook's own link.",
         why="What should the notebook do now?",
         explanations=(
             Choice(

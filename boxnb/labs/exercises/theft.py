@@ -97,6 +97,7 @@ THEFT_LABS = (
         right_prediction=1,
         act=_steal_refresh_token,
         evidence=_stolen_refresh_token_evidence,
+        happened="The thief refreshed first, and read your data with the new access token. Your own refresh then got 400 invalid_grant. Rotation did not prevent the theft. You noticed only because the thief came first: had you refreshed first, the thief would have been refused, and you would have seen nothing.",
         why="What should you do when a refresh is refused and you do not know why?",
         explanations=(
             Choice(
@@ -135,19 +136,20 @@ THEFT_LABS = (
         right_prediction=1,
         act=_leak_token_in_log,
         evidence=_logged_token_evidence,
-        why="What should you do once it has happened?",
+        happened="A reader of the log used the access token from the line, and the API responded with 200. After the pair was revoked, the same token got 401. boxnb would have written a fingerprint in place of the token.",
+        why="In which order do you act once it has happened?",
         explanations=(
             Choice(
-                "Delete the line from the log, and write to its readers",
-                "There are copies of logs everywhere, and the token in them still works.",
+                "Clean the log first, then revoke the pair, then sign in again",
+                "There are copies of logs everywhere, and until it is revoked, the token in them works.",
             ),
             Choice(
-                "Revoke the token pair at once, then sign in again",
+                "Revoke the pair first, then sign in again, then clean the log",
                 "Revoking ends the access token and the refresh token immediately. To prevent such a leak, never print a token; a Secret prints its fingerprint instead.",
             ),
             Choice(
-                "Nothing: it expires within the hour",
-                "An hour is long enough to read a whole company's files, if the token is an admin's.",
+                "Sign in again first, which ends the old pair, then clean the log",
+                "A new sign-in starts a second chain and does not end the first: the token in the log still works.",
             ),
         ),
         right_explanation=1,

@@ -169,6 +169,7 @@ TOKEN_LABS = (
         right_prediction=2,
         act=_use_expired_token,
         evidence=_expired_token_evidence,
+        happened="The API accepted the new access token with 200, and refused the same one with 401 after 61 minutes. A refresh got a new pair without a person, and the new access token got 200.",
         why="Why not issue access tokens that live for a year?",
         explanations=(
             Choice(
@@ -206,6 +207,7 @@ TOKEN_LABS = (
         right_prediction=1,
         act=_refresh_twice,
         evidence=_repeated_refresh_evidence,
+        happened="The first two refreshes sent the same refresh token and got the same new pair. Then the new access token was used for one call. The third refresh, with the old refresh token, got 400 invalid_grant. Some servers are stricter, and refuse the old token from the second refresh on.",
         why="Why does the refresh token change with each use?",
         explanations=(
             Choice(
@@ -246,6 +248,7 @@ TOKEN_LABS = (
         right_prediction=1,
         act=_race_two_notebooks,
         evidence=_race_evidence,
+        happened="Without the lock, both programs sent the same refresh token: one got 200, and the other was refused with InvalidGrantError. With boxnb's lock, there was one refresh for both programs, and both got 200. The lock is a file next to the saved sign-in, and one program at a time can hold it.",
         why="How do two programs share one sign-in safely?",
         explanations=(
             Choice(
@@ -263,6 +266,7 @@ TOKEN_LABS = (
         ),
         right_explanation=2,
         rule="RFC 6749 6",
+        seconds=10,
     ),
     Exercise(
         name="power-cut",
@@ -286,6 +290,7 @@ TOKEN_LABS = (
         right_prediction=2,
         act=_lose_refresh_response,
         evidence=_lost_response_evidence,
+        happened="The server issued a new pair, but the connection broke before the response arrived. The same refresh was sent again and got a pair, whose access token worked. This is the grace period that Box's staff describe. On a stricter server only a new sign-in helps, and boxnb says which of the two it was.",
         why="What must a program do so that this works?",
         explanations=(
             Choice(
@@ -323,6 +328,7 @@ TOKEN_LABS = (
         right_prediction=1,
         act=_return_after_61_days,
         evidence=_long_absence_evidence,
+        happened="The first refresh after 61 days got 400 invalid_grant, and boxnb's error said how long the sign-in had been unused. No program can repair that. A person signed in again, and a new period of 60 days began.",
         why="What keeps a sign-in alive for years?",
         explanations=(
             Choice(
