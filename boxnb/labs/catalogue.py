@@ -33,7 +33,8 @@ def lab(name: str) -> Lab:
     """
     if name not in EXERCISES:
         raise ValueError(f"There is no lab named {name!r}. Choose one of: {', '.join(EXERCISES)}.")
-    return Lab(EXERCISES[name])
+    lesson = [exercise for exercise in EXERCISES.values() if exercise.notebook == EXERCISES[name].notebook]
+    return Lab(EXERCISES[name], lesson)
 
 
 def laboratory(profile: str) -> Callable[[str], Lab]:

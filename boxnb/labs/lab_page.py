@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import json
 import textwrap
+from datetime import UTC, datetime
 from typing import Protocol
 
 from boxnb.labs.display import escaped
@@ -34,6 +36,12 @@ class LabState(Protocol):
     found: str
     said: list[str]
     exchanges: list[Exchange]
+    passed_at: float | None
+
+    @property
+    def following(self) -> Exercise | None:
+        """The next lab of the same lesson."""
+        ...
 
 
 def page(lab: LabState) -> str:
@@ -45,15 +53,38 @@ def page(lab: LabState) -> str:
         f"<li{CURRENT_STEP if number == current else ''}{PAST_STEP if number < past_count else ''}>{label}</li>"
         for number, (_, label) in enumerate(STEPS)
     )
+    if lab.stage == "passed" and lab.prediction is None:
+        middle = _passed_earlier(lab)
+    else:
+        middle = [*_prediction_part(lab), *_run_part(lab), *_explanation_part(lab)]
     parts = [
         f'<section class="bl-page bl-card" aria-label="Lab: {escaped(exercise.title)}" data-lab="{exercise.name}">',
         f"<h3>{escaped(exercise.title)}</h3><ol class='bl-steps'>{steps}</ol><p>{escaped(exercise.story)}</p>",
-        *_prediction_part(lab),
-        *_run_part(lab),
-        *_explanation_part(lab),
+        *middle,
         "</section>",
     ]
     return "".join(parts)
+
+
+def _passed_earlier(lab: LabState) -> list[str]:
+    """Return what a lab shows that was passed before: when, the way to do it again, and the next lab."""
+    when = datetime.fromtimestamp(lab.passed_at or 0, UTC)
+    return [
+        f'<p role="status"><span class="bl-yes">You passed this lab</span> on {when:%Y-%m-%d at %H:%M} UTC.</p>',
+        '<p><button type="button" data-send="reset" data-key="reset">Do it again</button></p>',
+        _next_lab(lab),
+    ]
+
+
+def _next_lab(lab: LabState) -> str:
+    """Return the name of the next lab. It is not a link: JupyterLab and Notebook 7 name a heading's anchor differently."""
+    if lab.following is None:
+        return '<p class="bl-soft">You have passed every lab of this lesson.</p>'
+    following = lab.following
+    return (
+        f"<p>Next in this lesson: <b>{escaped(following.title)}</b>, "
+        f"<code>lab({escaped(json.dumps(following.name))})</code>.</p>"
+    )
 
 
 def _choice_buttons(
@@ -136,4 +167,5 @@ def _explanation_part(lab: LabState) -> list[str]:
             f'<p role="status"><span class="bl-yes">Passed.</span> The sandbox\'s record shows it: {escaped(lab.found)} '
             f'<span class="bl-soft">Rule: {escaped(exercise.rule)}.</span></p>'
         )
+        parts.append(_next_lab(lab))
     return parts
