@@ -133,7 +133,7 @@ def _run_part(lab: LabState) -> list[str]:
             f'<p role="status"><b>{"As you predicted." if right else "Not as you predicted."}</b> {escaped(reply)}</p>'
             if lab.found
             else "",
-            f'<details data-key="trace"><summary data-key="trace-summary">Every request of this run, as a diagram</summary>{diagram.page(lab.exchanges)}</details>',
+            f'<details data-key="trace"><summary data-key="trace-summary">Every request of this run, as a diagram</summary>{diagram.page(lab.exchanges, fold=True)}</details>',
         ]
     return parts
 

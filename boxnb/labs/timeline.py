@@ -1,6 +1,7 @@
 """Draw the lifetimes of codes, access tokens and refresh tokens on one axis, with a line at the sandbox's current time.
 
-The axis starts when the first code was issued. It is logarithmic, so that both 30 seconds and 60 days are visible.
+The axis starts when the first code was issued. It is logarithmic, so that both 30 seconds and 60 days are visible. The
+drawing says so, and each row has its lifetime in words, because equal lifetimes do not have equal lengths.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from boxnb.errors import SandboxError
 from boxnb.labs.display import Still, escaped, live
-from boxnb.labs.trace import diagram, fingerprints, rfc_sections
+from boxnb.labs.trace import diagram, fingerprints, lanes
 from boxnb.labs.trace.exchange import Exchange
 from boxnb.labs.trace.trace import Trace
 from boxnb.oauth.token import REFRESH_TOKEN_LIFETIME
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 
 TICKS = ((1, "1 s"), (30, "30 s"), (600, "10 min"), (3600, "1 hour"), (86400, "1 day"), (5184000, "60 days"))
 DECADES = math.log10(2 * REFRESH_TOKEN_LIFETIME)
-WIDTH, LEFT, RIGHT, TOP, ROW = 860, 150, 20, 34, 30
+WIDTH, LEFT, RIGHT, TOP, ROW, SCALE_LINE = 860, 204, 20, 34, 30, 20
+SCALE = "Logarithmic scale, from the first code: a later bar looks shorter than an earlier one of the same lifetime."
 
 
 @dataclasses.dataclass
@@ -144,7 +146,7 @@ def read_lives(exchanges: list[Exchange], *, strict: bool = False) -> list[Life]
         when = _date(exchange)
         if exchange.carried.startswith("code "):
             lives.append(Life("code", _fingerprint(exchange.carried), when, when + CODE_SECONDS))
-        to_server = exchange.receiver == rfc_sections.AUTHORIZATION_SERVER
+        to_server = exchange.receiver == lanes.AUTHORIZATION_SERVER
         if to_server and exchange.status == 200 and exchange.form.get("grant_type"):
             pair = _issued_pair(exchange, when, len(lives))
             if exchange.form["grant_type"] == "authorization_code":
@@ -165,7 +167,7 @@ def read_lives(exchanges: list[Exchange], *, strict: bool = False) -> list[Life]
             tokens = [life for life in lives if life.kind != "code"]
             sign_ins = {life.sign_in for life in tokens if life.fingerprint == revoked}
             end([life for life in tokens if life.sign_in in sign_ins], when, "revoked")
-        if exchange.receiver == rfc_sections.API and exchange.status and exchange.status != 401:
+        if exchange.receiver == lanes.API and exchange.status and exchange.status != 401:
             used = _fingerprint(exchange.request_headers.get("Authorization", ""))
             end(replaced_by.pop(used, []), when, "replaced")
     return lives
@@ -226,7 +228,8 @@ def _approximate(seconds: float) -> str:
     for unit, name in ((86400.0, "days"), (3600.0, "hours"), (60.0, "minutes")):
         if seconds >= 2 * unit:
             return f"{round(seconds / unit)} {name}"
-    return f"{max(0, round(seconds))} seconds"
+    count = max(0, round(seconds))
+    return f"{count} second{'s' if count != 1 else ''}"
 
 
 def page(lives: list[Life], now: float) -> str:
@@ -234,6 +237,7 @@ def page(lives: list[Life], now: float) -> str:
     if not lives:
         return '<div class="bl-page"><p class="bl-soft">No code has been issued yet.</p></div>'
     zero, height = lives[0].begins, TOP + ROW * len(lives) + 26
+    scale = f'<text class="bl-small" x="4" y="{height + SCALE_LINE - 6}">{SCALE}</text>'
     sentences = [in_words(life, now) for life in lives]
     description = "\n".join(sentences)
     ticks = "".join(
@@ -250,9 +254,9 @@ def page(lives: list[Life], now: float) -> str:
     )
     items = "".join(f"<li>{escaped(sentence)}</li>" for sentence in sentences)
     return (
-        f'<div class="bl-page"><svg class="bl-drawing" viewBox="0 0 {WIDTH} {height}" role="img" '
+        f'<div class="bl-page"><svg class="bl-drawing" viewBox="0 0 {WIDTH} {height + SCALE_LINE}" role="img" '
         f'xmlns="http://www.w3.org/2000/svg"><title>Lifetimes since the first code was issued, on a logarithmic axis'
-        f"</title><desc>{escaped(description)}</desc>{ticks}{bars}{now_line}</svg>"
+        f"</title><desc>{escaped(description)}</desc>{ticks}{bars}{now_line}{scale}</svg>"
         f'<details data-key="lifetimes"><summary data-key="lifetimes-summary">The same information as text</summary>'
         f"<ul>{items}</ul></details></div>"
     )
@@ -265,7 +269,7 @@ def _x(seconds: float) -> float:
 
 
 def _bar(life: Life, zero: float, now: float, y: float) -> str:
-    """Return one row: the kind, the fingerprint, a dashed frame for the full lifetime and a bar for the actual one."""
+    """Return one row: the kind, the fingerprint, the lifetime in words, a dashed frame for it and a bar for the actual life."""
     start, expiry = _x(life.begins - zero), _x(life.ends - zero)
     end = max(start + 3, expiry if life.ended is None else _x(life.ended - zero))
     colour = f"hsl({fingerprints.hue(life.fingerprint)} 62% 42%)"
@@ -275,6 +279,7 @@ def _bar(life: Life, zero: float, now: float, y: float) -> str:
     position = f'x="{end + 6:.1f}"' if fits_outside else f'x="{end - 6:.1f}" text-anchor="end"'
     return (
         f'<text x="4" y="{y + 17}">{life.kind}</text>{diagram.tag(life.fingerprint, 104, y + 17)}'
+        f'<text class="bl-small" x="144" y="{y + 17}">{_approximate(life.ends - life.begins)}</text>'
         f'<rect x="{start:.1f}" y="{y + 4}" width="{max(3.0, expiry - start):.1f}" height="18" rx="3" fill="none" '
         f'stroke="{colour}" stroke-dasharray="3 3"/>'
         f'<rect class="{css_class}" x="{start:.1f}" y="{y + 4}" width="{end - start:.1f}" height="18" rx="3" '

@@ -60,8 +60,8 @@ def test_a_lab_replies_to_wrong_answers(window: BrowserContext, lab: Lab, theme:
     person.click(lab_card.get_by_role("button", name="Run it"))
     lab_card.get_by_text("Not as you predicted.").wait_for()
     person.click(lab_card.get_by_text("Every request of this run, as a diagram"))
-    lab_card.locator("svg.bl-drawing").wait_for()
-    screenshot_of(person, lab_card.locator("svg.bl-drawing"), f"teach-drawn-{tone(theme)}")
+    lab_card.locator("svg.bl-names").wait_for()
+    screenshot_of(person, lab_card.locator(".bl-scroll"), f"teach-drawn-{tone(theme)}")
     person.click(lab_card.get_by_role("button", name="The code and the access token share"))
     lab_card.get_by_text("Not quite.").wait_for()
     assert lab_card.get_by_text("Passed.").count() == 0

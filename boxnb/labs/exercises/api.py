@@ -8,6 +8,7 @@ from boxnb import oauth
 from boxnb.labs.exercise import Choice, Exercise, Record
 from boxnb.labs.exercises import evidence
 from boxnb.labs.practice import Practice
+from boxnb.labs.trace.lanes import GATEWAY
 from boxnb.oauth import Client
 from boxnb.secret import Secret
 
@@ -89,7 +90,10 @@ def _rate_limit_evidence(record: Record) -> str:
 def _refresh_through_proxy(practice: Practice) -> None:
     token = practice.sign_in()
     practice.sandbox.faults.add("/oauth2/token", "html")
-    practice.attempt("Refresh, through the company's proxy", lambda: oauth.refresh(practice.client, token))
+    with practice.trace.played_by({"authorization server": GATEWAY}):  # the request gets no further
+        practice.attempt(
+            "Refresh, through the company's proxy", lambda: oauth.refresh(practice.client, token)
+        )
     practice.attempt("Repair: signed in to the proxy", lambda: oauth.refresh(practice.client, token))
 
 

@@ -9,19 +9,30 @@ from boxnb import oauth
 from boxnb.labs.exercise import Choice, Exercise, Record
 from boxnb.labs.exercises import evidence
 from boxnb.labs.practice import Practice
+from boxnb.labs.trace.lanes import ATTACKER, ATTACKERS_BROWSER, THIEF
 from boxnb.secret import Secret
 
 MALLORY = "ken.sato@example.com"
 
 
+def _forge(practice: Practice) -> str:
+    """Return the redirect of a sign-in to the attacker's account, which one click opens in the person's own browser."""
+    with practice.trace.played_by({"browser": ATTACKERS_BROWSER, "notebook": "browser"}):
+        redirect = practice.grant("of-the-attacker", login=MALLORY)
+    carried = practice.trace.requests[-1].carried
+    practice.trace.note("one click opens the attacker's redirect in your browser", carried=carried)
+    return redirect
+
+
 def _follow_forged_redirect(practice: Practice) -> None:
     own_state = oauth.new_state()
-    forged = practice.grant("of-the-attacker", login=MALLORY)  # a redirect for the attacker's account
+    forged = _forge(practice)
     code = forged.partition("code=")[2].partition("&")[0]
     attackers_token = practice.attempt("Without a check", lambda: oauth.exchange_code(practice.client, code))
     if attackers_token is not None:
         practice.attempt("Whose account is this now?", lambda: practice.me(attackers_token))
-    forged = practice.grant("of-the-attacker", login=MALLORY)
+    forged = _forge(practice)
+    practice.trace.note("the state is not the notebook's own: the notebook drops the code")
     practice.attempt("With the check", lambda: oauth.parse_redirect(forged, state=own_state))
     own_token = practice.attempt("Repair: my own request, my own state", practice.sign_in)
     if own_token is not None:
@@ -40,9 +51,10 @@ def _forged_redirect_evidence(record: Record) -> str:
 
 def _redirect_elsewhere(practice: Practice) -> None:
     attackers_client = dataclasses.replace(practice.client, redirect_uri="https://collector.example/callback")
-    practice.attempt(
-        "A link that sends the code elsewhere", lambda: practice.grant("s", client=attackers_client)
-    )
+    with practice.trace.played_by({"notebook": ATTACKER}):
+        practice.attempt(
+            "A link that sends the code elsewhere", lambda: practice.grant("s", client=attackers_client)
+        )
     practice.attempt("The registered address", practice.sign_in)
 
 
@@ -60,7 +72,8 @@ def _steal_code(practice: Practice) -> None:
     state = oauth.new_state()
     code = oauth.parse_redirect(practice.grant(state), state=state)
     thief = dataclasses.replace(practice.client, client_secret=Secret(f"guessed-{token_hex(8)}"))
-    practice.attempt("The thief exchanges the code", lambda: oauth.exchange_code(thief, code))
+    with practice.trace.played_by({"notebook": THIEF}):
+        practice.attempt("The thief exchanges the code", lambda: oauth.exchange_code(thief, code))
     practice.attempt("The notebook exchanges it", lambda: oauth.exchange_code(practice.client, code))
 
 

@@ -7,9 +7,11 @@ import requests
 from boxnb import oauth
 from boxnb.labs.exercise import Choice, Exercise, Record
 from boxnb.labs.exercises import evidence
-from boxnb.labs.exercises.tokens import THIEF
 from boxnb.labs.practice import Practice
+from boxnb.labs.trace.lanes import THIEF
 from boxnb.secret import Secret
+
+BY_THIEF = {"notebook": THIEF}
 
 
 def session_of(name: str) -> requests.Session:
@@ -22,18 +24,20 @@ def session_of(name: str) -> requests.Session:
 def _steal_refresh_token(practice: Practice) -> None:
     token = practice.sign_in()
     practice.me(token)
-    with session_of(THIEF) as http:
+    with session_of(THIEF) as http, practice.trace.played_by(BY_THIEF):
         stolen_pair = practice.attempt(
             "The thief refreshes first", lambda: oauth.refresh(practice.client, token, http=http)
         )
     if stolen_pair is not None:
-        practice.attempt("The thief reads", lambda: practice.me(stolen_pair, agent=THIEF))
+        with practice.trace.played_by(BY_THIEF):
+            practice.attempt("The thief reads", lambda: practice.me(stolen_pair, agent=THIEF))
     practice.attempt("The notebook refreshes", lambda: oauth.refresh(practice.client, token))
     if stolen_pair is not None:
         practice.attempt(
             "Repair: the stolen pair is revoked", lambda: oauth.revoke(practice.client, stolen_pair)
         )
-        practice.attempt("The thief reads again", lambda: practice.me(stolen_pair, agent=THIEF))
+        with practice.trace.played_by(BY_THIEF):
+            practice.attempt("The thief reads again", lambda: practice.me(stolen_pair, agent=THIEF))
 
 
 def _stolen_refresh_token_evidence(record: Record) -> str:
@@ -53,10 +57,12 @@ def _leak_token_in_log(practice: Practice) -> None:
     practice.me(token)
     line = f"DEBUG Authorization: Bearer {token.access_token.reveal()}"  # what a careless program writes
     leaked = Secret(line.rpartition(" ")[2])
-    practice.attempt("A reader of the log", lambda: practice.me(leaked, agent=THIEF))
+    with practice.trace.played_by({"notebook": "reader of the log"}):
+        practice.attempt("A reader of the log", lambda: practice.me(leaked, agent=THIEF))
     practice.said.append(f"boxnb would have written: Authorization: Bearer {token.access_token}")
     practice.attempt("Repair: revoke the pair", lambda: oauth.revoke(practice.client, token))
-    practice.attempt("The reader tries again", lambda: practice.me(leaked, agent=THIEF))
+    with practice.trace.played_by({"notebook": "reader of the log"}):
+        practice.attempt("The reader tries again", lambda: practice.me(leaked, agent=THIEF))
 
 
 def _logged_token_evidence(record: Record) -> str:

@@ -11,9 +11,7 @@ from boxnb.auth import RotatingAuth
 from boxnb.labs.exercise import Choice, Exercise, Record
 from boxnb.labs.exercises import evidence, race
 from boxnb.labs.practice import DAY, Practice
-
-THIEF = "thief"
-"""The user agent that the thief's program sends."""
+from boxnb.labs.trace.lanes import THIEF
 
 
 def _use_expired_token(practice: Practice) -> None:
@@ -83,9 +81,11 @@ def _race_two_notebooks(practice: Practice) -> None:
     practice.save(token)
     practice.turn(minutes=61)
     practice.said += race.race(practice.home, "plain")  # both read the pair, then both refresh
+    practice.draw_programs("two programs at the same time, without a lock", race.NAMES)
     practice.save(practice.sign_in())
     practice.turn(minutes=61)
     practice.said += race.race(practice.home, "with boxnb's lock")
+    practice.draw_programs("two programs at the same time, with boxnb's lock", race.NAMES)
 
 
 def _race_evidence(record: Record) -> str:
