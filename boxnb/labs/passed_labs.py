@@ -17,7 +17,7 @@ from boxnb.local import private_files
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """What the file holds about one lab. ``None`` means unknown; in files of version 0.9 only the pass is known.
+    """What the file holds about one lab. ``None`` means unknown; in files of older versions only the pass is known.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ def entries() -> dict[str, Entry]:
 
 
 def _entry(value: Any) -> Entry:
-    """Return an entry of the file. Version 0.9 saved a number, the time of the pass."""
+    """Return an entry of the file. Older versions saved a number, the time of the pass."""
     if not isinstance(value, dict):
         return Entry(passed_at=float(value))
     guess = value.get("first_guess_right")

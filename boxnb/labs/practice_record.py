@@ -152,4 +152,4 @@ def _guess_text(entry: Entry) -> str:
 
 
 certificate = record_of_practice
-"""The name that :func:`record_of_practice` had in version 0.9."""
+"""The name that :func:`record_of_practice` had in older versions."""

@@ -139,6 +139,14 @@ def test_an_attackers_browser_has_a_lane() -> None:
     assert (link.link_from, link.sender, link.status) == ("attacker", "browser", 400)
 
 
+def test_a_strangers_app_has_a_lane() -> None:
+    """The stranger hands you the link, and gets the code and the token; only your own sign-in is folded."""
+    lab = run("consent-phishing")
+    assert (lab.exchanges[0].link_from, lab.exchanges[3].carried_to) == ("stranger's app",) * 2
+    assert ("stranger's app", "API", 200) in arrows(lab) and ("stranger's app", "API", 401) in arrows(lab)
+    assert lab_page.page(lab).count('<details class="bl-fold"') == 1
+
+
 def test_a_gateway_responds_in_place_of_the_server() -> None:
     """The first refresh ends at the gateway, the second reaches the server."""
     lab = run("proxy-html")

@@ -31,6 +31,7 @@ MUST_HAVE = {
     "app-not-enabled",
     "rate-limit",
     "proxy-html",
+    "consent-phishing",
 }
 
 

@@ -93,6 +93,7 @@ SABOTAGES: dict[str, Sabotage] = {
     "forged-state": attack_own_account,
     "stolen-code": give_thief_the_secret,
     "open-redirect": register_every_uri,
+    "consent-phishing": keep_app_enabled,
     "expired-access-token": stop_clock,
     "refresh-token-twice": change_sandbox_only,
     "two-notebooks-racing": lock_both_races,

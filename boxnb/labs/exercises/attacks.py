@@ -9,7 +9,8 @@ from boxnb import oauth
 from boxnb.labs.exercise import Choice, Exercise, Record
 from boxnb.labs.exercises import evidence
 from boxnb.labs.practice import Practice
-from boxnb.labs.trace.lanes import ATTACKER, ATTACKERS_BROWSER, THIEF
+from boxnb.labs.trace.lanes import ATTACKER, ATTACKERS_BROWSER, STRANGER, THIEF
+from boxnb.oauth import Client
 from boxnb.secret import Secret
 
 MALLORY = "ken.sato@example.com"
@@ -63,7 +64,8 @@ def _foreign_redirect_uri_evidence(record: Record) -> str:
         for other in evidence.decisions(record):
             requested, registered = evidence.redirect_uri(call), evidence.redirect_uri(other)
             foreign_host = evidence.host(requested) != evidence.host(registered)
-            if call["status"] == 400 and requested and foreign_host:
+            same_app = evidence.client_id(call) == evidence.client_id(other)
+            if call["status"] == 400 and requested and foreign_host and same_app:
                 return f"no code was sent to {evidence.host(requested)}: the link led to an error page (400)."
     return ""
 
@@ -82,6 +84,43 @@ def _stolen_code_evidence(record: Record) -> str:
         secrets = {evidence.form_field(call, "client_secret") for call in calls}
         if calls[0]["status"] == 400 and evidence.succeeded(calls[-1]) and len(secrets) > 1:
             return "the same code was refused with a wrong client secret (400) and accepted with the right one (200)."
+    return ""
+
+
+def _grant_to_stranger(practice: Practice) -> None:
+    uri = "https://collector.example/callback"
+    app = practice.sandbox.register_app("Box Security Check", [uri])
+    stranger = Client(app["client_id"], Secret(app["client_secret"]), uri, practice.client.server)
+    by_stranger = {"notebook": STRANGER}
+    with practice.trace.played_by(by_stranger):
+        token = practice.sign_in(client=stranger)  # you press Grant; the stranger exchanges the code
+        practice.attempt(
+            "The stranger lists the users", lambda: practice.me(token, path="/users", agent=THIEF)
+        )
+    practice.sandbox.change_app(app["client_id"], enabled=False)
+    practice.trace.note("an admin disables the app: from now on, only approved apps are let in")
+    with practice.trace.played_by(by_stranger):
+        practice.attempt("The stranger again", lambda: practice.me(token, path="/users", agent=THIEF))
+        practice.attempt("The stranger's link again", lambda: practice.grant("s", client=stranger))
+    practice.attempt("Repair: the approved app still works", practice.sign_in)
+
+
+def _consent_phishing_evidence(record: Record) -> str:
+    for grant in evidence.decisions(record):
+        later_calls = evidence.after(record, grant)
+        strangers_calls = [call for call in evidence.api_calls(later_calls) if call["user_agent"] == THIEF]
+        accepted = [call["token"] for call in strangers_calls if evidence.succeeded(call)]
+        refused = [call for call in strangers_calls if call["status"] == 401 and call["token"] in accepted]
+        closed_links = [
+            call
+            for call in evidence.opened_links(later_calls)
+            if call["status"] == 400 and evidence.client_id(call) == evidence.client_id(grant)
+        ]
+        if refused and closed_links:
+            return (
+                "after Grant, another program used the token (200); "
+                "once the app was disabled, its token (401) and its link (400) were refused."
+            )
     return ""
 
 
@@ -207,6 +246,48 @@ ATTACK_LABS = (
         ),
         right_explanation=0,
         rule="RFC 6749 10.6 and 10.15",
+        notebook="04-attack-it",
+    ),
+    Exercise(
+        name="consent-phishing",
+        title="A genuine page, an unknown app",
+        story="An email asks you, an admin, to confirm your account. The link leads to Box's own page: the address is right, and you sign in with your second factor. The page asks for access for an app named Box Security Check.",
+        question="You press Grant. What does the sender of the email have now?",
+        predictions=(
+            Choice(
+                "Nothing yet: for that, they also need my password",
+                "They never need it: a token works without a password.",
+            ),
+            Choice(
+                "A token pair for my account, until someone removes the app",
+                "The page did what it is made for: it gave the app that asked what you allowed.",
+            ),
+            Choice(
+                "My name and email address, as after signing in to a website with Box",
+                "The page listed what the app asked for, and that was access to files and users.",
+            ),
+        ),
+        right_prediction=1,
+        act=_grant_to_stranger,
+        evidence=_consent_phishing_evidence,
+        happened="The page was genuine, but the app was a stranger's, and so was the server to which the code went. With the token, the stranger listed the company's users, because you are an admin. Then an admin disabled the app: the stranger's token got 401, and the link led to an error page. Your own app, which is approved, still worked.",
+        why="Why did neither a strong password nor a second factor prevent this?",
+        explanations=(
+            Choice(
+                "The sender's page copied both of them while you typed",
+                "The page was Box's own, and the sender saw neither. They did not need them.",
+            ),
+            Choice(
+                "You signed in yourself, and granted the access yourself",
+                "Both only prove that it was you. The defence is an admin who lets in approved apps only; An app that nobody enabled is the same rule, seen by an app's owner. If it has happened, remove the app: a new password does not.",
+            ),
+            Choice(
+                "The second factor is not asked for when an app signs in by OAuth2",
+                "It is asked for as in any sign-in, and you passed it. Think of what you did after that.",
+            ),
+        ),
+        right_explanation=1,
+        rule="RFC 6749 10.2; Box guide: App authorization and enablement",
         notebook="04-attack-it",
     ),
 )

@@ -150,8 +150,8 @@ def _handed_link(exchange: Exchange, lanes: dict[str, int], y: float) -> str:
     text = f"the link, state {state[1]}" if state else "the link"
     start, end = lanes[exchange.link_from], lanes[exchange.sender]
     parts = [
-        _line(start, end, y + 24, lanes, "bl-carry"),
         _text(text, (start + end) / 2, y + 18, width_of(lanes), "bl-small"),
+        _line(start, end, y + 24, lanes, "bl-carry"),
     ]
     return f'<g class="bl-leg">{"".join(parts)}</g>'
 
@@ -163,10 +163,10 @@ def _arrows(exchange: Exchange, lanes: dict[str, int], y: float, height: float) 
     failed = exchange.status is None or exchange.status >= 400
     parts = [
         f'<rect class="bl-hit" x="4" y="{y + 1}" width="{width - 8}" height="{height - 2}"/>',
-        _line(start, end, y + 21, lanes, "bl-arrow"),
         _text(f"{exchange.number}. {exchange.label}", middle, y + 15, width, ""),
-        _line(end, start, y + 46, lanes, "bl-back-arrow bl-wrong" if failed else "bl-back-arrow", bad=failed),
         _text(exchange.outcome, middle, y + 40, width, "bl-failed" if failed else "bl-small"),
+        _line(start, end, y + 21, lanes, "bl-arrow"),
+        _line(end, start, y + 46, lanes, "bl-back-arrow bl-wrong" if failed else "bl-back-arrow", bad=failed),
     ]
     if exchange.carried:
         parts.append(_carried(exchange, lanes, y + 72))
@@ -177,7 +177,7 @@ def _carried(exchange: Exchange, lanes: dict[str, int], y: float) -> str:
     """Return what a browser carries, such as the code and the state, as a dotted arrow."""
     start, end = lanes[exchange.sender], lanes[exchange.carried_to or NOTEBOOK]
     text = _text(exchange.carried, (start + end) / 2, y - 6, width_of(lanes), "bl-small")
-    return _line(start, end, y, lanes, "bl-carry") + text
+    return text + _line(start, end, y, lanes, "bl-carry")
 
 
 def _line(start: int, end: int, y: float, lanes: dict[str, int], css_class: str, *, bad: bool = False) -> str:
