@@ -1,7 +1,7 @@
-"""Draw the lifetimes of codes, access tokens and refresh tokens on one axis, with a line at the sandbox's current time.
+"""Draw the lifetimes of codes, access tokens and refresh tokens, with a line at the age that each has now.
 
-The axis starts when the first code was issued. It is logarithmic, so that both 30 seconds and 60 days are visible. The
-drawing says so, and each row has its lifetime in words, because equal lifetimes do not have equal lengths.
+Each bar begins at the left edge, when its code or token was issued, so that equal lifetimes have equal lengths. The scale
+is logarithmic, so that both 30 seconds and 60 days are visible.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TICKS = ((1, "1 s"), (30, "30 s"), (600, "10 min"), (3600, "1 hour"), (86400, "1 day"), (5184000, "60 days"))
-DECADES = math.log10(2 * REFRESH_TOKEN_LIFETIME)
-WIDTH, LEFT, RIGHT, TOP, ROW, SCALE_LINE = 860, 204, 20, 34, 30, 20
-SCALE = "Logarithmic scale, from the first code: a later bar looks shorter than an earlier one of the same lifetime."
+DECADES = math.log10(4 * REFRESH_TOKEN_LIFETIME)
+WIDTH, LEFT, RIGHT, TOP, ROW = 860, 150, 20, 34, 30
+SCALE = "Each bar begins when its code or token was issued; the scale of ages is logarithmic. Red line: now."
 
 
 @dataclasses.dataclass
@@ -236,52 +236,50 @@ def page(lives: list[Life], now: float) -> str:
     """Return the drawing as HTML, followed by a list of sentences that describe it."""
     if not lives:
         return '<div class="bl-page"><p class="bl-soft">No code has been issued yet.</p></div>'
-    zero, height = lives[0].begins, TOP + ROW * len(lives) + 26
-    scale = f'<text class="bl-small" x="4" y="{height + SCALE_LINE - 6}">{SCALE}</text>'
+    height = TOP + ROW * len(lives) + 26
     sentences = [in_words(life, now) for life in lives]
     description = "\n".join(sentences)
     ticks = "".join(
-        f'<line class="bl-life" x1="{_x(seconds):.1f}" y1="26" x2="{_x(seconds):.1f}" y2="{height - 18}"/>'
+        f'<line class="bl-life" x1="{_x(seconds):.1f}" y1="26" x2="{_x(seconds):.1f}" y2="{height - 22}"/>'
         f'<text class="bl-small" x="{_x(seconds):.1f}" y="18" text-anchor="middle">{label}</text>'
         for seconds, label in TICKS
     )
-    bars = "".join(_bar(life, zero, now, TOP + ROW * row) for row, life in enumerate(lives))
-    now_line = (
-        f'<g data-now="{max(1.0, now - zero):.1f}" data-key="now" data-left="{LEFT}" data-width="{WIDTH - LEFT - RIGHT}" '
-        f'data-decades="{DECADES:.6f}" transform="translate({_x(now - zero):.1f} 0)">'
-        f'<line class="bl-now" x1="0" y1="24" x2="0" y2="{height - 16}"/>'
-        f'<text class="bl-now-word" x="0" y="{height - 3}" text-anchor="middle">now</text></g>'
-    )
+    bars = "".join(_bar(life, now, row) for row, life in enumerate(lives))
     items = "".join(f"<li>{escaped(sentence)}</li>" for sentence in sentences)
     return (
-        f'<div class="bl-page"><svg class="bl-drawing" viewBox="0 0 {WIDTH} {height + SCALE_LINE}" role="img" '
-        f'xmlns="http://www.w3.org/2000/svg"><title>Lifetimes since the first code was issued, on a logarithmic axis'
-        f"</title><desc>{escaped(description)}</desc>{ticks}{bars}{now_line}{scale}</svg>"
+        f'<div class="bl-page"><svg class="bl-drawing" viewBox="0 0 {WIDTH} {height}" role="img" '
+        f'xmlns="http://www.w3.org/2000/svg"><title>Lifetimes, each from its own beginning, on a logarithmic axis'
+        f"</title><desc>{escaped(description)}</desc>{ticks}{bars}"
+        f'<text class="bl-small" x="4" y="{height - 4}">{SCALE}</text></svg>'
         f'<details data-key="lifetimes"><summary data-key="lifetimes-summary">The same information as text</summary>'
         f"<ul>{items}</ul></details></div>"
     )
 
 
 def _x(seconds: float) -> float:
-    """Return the x position of a time, given in seconds since the first code was issued."""
+    """Return the x position of an age in seconds."""
     share = min(1.0, math.log10(max(1.0, seconds)) / DECADES)
     return LEFT + (WIDTH - LEFT - RIGHT) * share
 
 
-def _bar(life: Life, zero: float, now: float, y: float) -> str:
-    """Return one row: the kind, the fingerprint, the lifetime in words, a dashed frame for it and a bar for the actual life."""
-    start, expiry = _x(life.begins - zero), _x(life.ends - zero)
-    end = max(start + 3, expiry if life.ended is None else _x(life.ended - zero))
+def _bar(life: Life, now: float, row: int) -> str:
+    """Return one row: the kind, the fingerprint, a dashed frame for the full lifetime, a bar for the actual one, and now."""
+    y, start, expiry = TOP + ROW * row, _x(0), _x(life.ends - life.begins)
+    end = max(start + 3, expiry if life.ended is None else _x(min(life.ended, life.ends) - life.begins))
     colour = f"hsl({fingerprints.hue(life.fingerprint)} 62% 42%)"
     state = life.state(now)
-    css_class, label = ("", "") if state == "alive" else ("bl-over", state)
-    fits_outside = end + 6 + len(label) * 7 <= WIDTH - RIGHT
-    position = f'x="{end + 6:.1f}"' if fits_outside else f'x="{end - 6:.1f}" text-anchor="end"'
-    return (
+    drawn = (
         f'<text x="4" y="{y + 17}">{life.kind}</text>{diagram.tag(life.fingerprint, 104, y + 17)}'
-        f'<text class="bl-small" x="144" y="{y + 17}">{_approximate(life.ends - life.begins)}</text>'
-        f'<rect x="{start:.1f}" y="{y + 4}" width="{max(3.0, expiry - start):.1f}" height="18" rx="3" fill="none" '
+        f'<rect x="{start:.1f}" y="{y + 4}" width="{expiry - start:.1f}" height="18" rx="3" fill="none" '
         f'stroke="{colour}" stroke-dasharray="3 3"/>'
-        f'<rect class="{css_class}" x="{start:.1f}" y="{y + 4}" width="{end - start:.1f}" height="18" rx="3" '
-        f'fill="{colour}"/><text class="bl-small" {position} y="{y + 17}">{escaped(label)}</text>'
+        f'<rect class="{"" if state == "alive" else "bl-over"}" x="{start:.1f}" y="{y + 4}" width="{end - start:.1f}" '
+        f'height="18" rx="3" fill="{colour}"/>'
+    )
+    if state != "alive":
+        return f'{drawn}<text class="bl-small" x="{expiry + 6:.1f}" y="{y + 17}">{escaped(state)}</text>'
+    age = max(1.0, now - life.begins)
+    return (
+        f'{drawn}<g data-now="{age:.1f}" data-left="{LEFT}" data-width="{WIDTH - LEFT - RIGHT}" data-decades="{DECADES:.6f}" '
+        f'transform="translate({_x(age):.1f} 0)"><title>now</title>'
+        f'<rect class="bl-now" x="-1" y="{y}" width="2" height="26"/></g>'
     )

@@ -189,14 +189,18 @@ def test_no_text_of_a_drawing_is_cut_off(name: str) -> None:
     assert "the frame scrolls" in steps
 
 
-def test_a_timeline_states_its_scale_and_each_lifetime() -> None:
-    """Equal lifetimes have the same words next to them, although their bars differ in length."""
+def test_equal_lifetimes_are_drawn_with_equal_lengths() -> None:
+    """Each bar begins at the left edge, and only what is alive has a line at its age; the drawing states its scale."""
     lives = [
         Life("access token", "aaaa", 0, 3600),
         Life("access token", "bbbb", 86400, 90000),
         Life("code", "cccc", 0, 30),
     ]
     page = timeline_page(lives, 86401)
-    assert SCALE in page
-    assert page.count(">60 minutes</text>") == 2 and page.count(">30 seconds</text>") == 1
+    assert SCALE in page and page.count("data-now=") == 1
+    frames = re.findall(r'<rect x="([\d.]+)" y="\d+" width="([\d.]+)"[^>]*stroke-dasharray', page)
+    assert (
+        frames[0] == frames[1] and frames[2][0] == frames[0][0] and float(frames[2][1]) < float(frames[0][1])
+    )
+    assert page.count(">too old</text>") == 2
     assert "issued 1 second ago" in in_words(lives[1], 86401)
