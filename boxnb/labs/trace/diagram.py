@@ -18,8 +18,8 @@ LANE_PIXELS = 125
 """The width of a lane on the screen below which the drawing scrolls instead of shrinking."""
 SIGN_IN = 4
 """The requests of an ordinary sign-in: open the link, sign in, load the page again, press Grant."""
-LONG = 12
-"""More steps than this do not fit into the frame."""
+LONG = 9
+"""More steps than this do not fit into the frame, so a line below it says that it scrolls."""
 _LETTER = 7.1  # approximate width of a letter, in units of the drawing
 _FINGERPRINT = re.compile(r"(<secret [0-9a-f]{4}>)")
 
@@ -56,11 +56,12 @@ def _frame(exchanges: Sequence[Exchange], *, fold: bool) -> str:
         _folded(part, lanes) if fold and len(parts) > 1 and _is_sign_in(part) else diagram(part, lanes)
         for part in parts
     )
-    hint = f"{steps} steps: the frame scrolls. " if steps > LONG else ""
+    hint = (
+        f'<p class="bl-soft">{steps} steps: scroll in the frame to see them all.</p>' if steps > LONG else ""
+    )
     return (
         '<div class="bl-scroll" tabindex="0" role="region" aria-label="Sequence diagram">'
-        f'<div class="bl-lanes" style="min-width:{LANE_PIXELS * len(lanes)}px">{_names(lanes)}{drawings}</div></div>'
-        f'<p class="bl-soft">{hint}Click an arrow to open its request.</p>'
+        f'<div class="bl-lanes" style="min-width:{LANE_PIXELS * len(lanes)}px">{_names(lanes)}{drawings}</div></div>{hint}'
     )
 
 
