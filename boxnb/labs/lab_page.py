@@ -77,13 +77,14 @@ def _passed_earlier(lab: LabState) -> list[str]:
 
 
 def _next_lab(lab: LabState) -> str:
-    """Return the name of the next lab. It is not a link: JupyterLab and Notebook 7 name a heading's anchor differently."""
+    """Return the name of the next lab, and a button that `live_view.js` shows while the lab's card is in the notebook."""
     if lab.following is None:
         return '<p class="bl-soft">You have passed every lab of this lesson.</p>'
     following = lab.following
     return (
         f"<p>Next in this lesson: <b>{escaped(following.title)}</b>, "
-        f"<code>lab({escaped(json.dumps(following.name))})</code>.</p>"
+        f"<code>lab({escaped(json.dumps(following.name))})</code>. "
+        f'<button type="button" hidden data-goto="{following.name}" data-key="next">Go to it</button></p>'
     )
 
 

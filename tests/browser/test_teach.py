@@ -124,6 +124,25 @@ def test_every_lab_is_passed_by_clicks(window: BrowserContext, lab: Lab, home: P
     assert set(json.loads((home / "labs.json").read_text())) == {exercise.name for exercise in exercises}
 
 
+def test_a_passed_lab_leads_to_the_next_one(window: BrowserContext, lab: Lab, home: Path) -> None:
+    """It says when it was passed. Once the next lab is in the notebook, a button leads there, and the focus follows."""
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "labs.json").write_text(json.dumps({"code-too-late": 1790000000}))
+    person = Person(window, lab, TEACH.format("03-break-it"))
+    person.run_through("code-too-late")
+    lab_card = card(person, "code-too-late")
+    lab_card.get_by_text("You passed this lab").wait_for()
+    button = lab_card.get_by_role("button", name="Go to it")
+    assert button.count() == 0
+    person.run_through("code-used-twice")
+    card(person, "code-used-twice").wait_for()
+    person.click(button)
+    first = card(person, "code-used-twice").get_by_role("button").first
+    assert first.evaluate("button => button === document.activeElement")
+    person.click(lab_card.get_by_role("button", name="Do it again"))
+    lab_card.get_by_role("button", name="A token: the person agreed").wait_for()
+
+
 def test_a_lab_works_with_the_keyboard(window: BrowserContext, lab: Lab) -> None:
     """Enter chooses an answer. The focus then moves to the next step and is never lost."""
     person = Person(window, lab, TEACH.format("03-break-it"))

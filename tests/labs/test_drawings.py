@@ -150,6 +150,7 @@ def test_a_strangers_app_has_a_lane() -> None:
 def test_a_gateway_responds_in_place_of_the_server() -> None:
     """The first refresh ends at the gateway, the second reaches the server."""
     lab = run("proxy-html")
+    assert lab.exchanges[-2].outcome == "200 HTML page"
     assert arrows(lab)[-2:] == [
         ("notebook", "gateway", 200),
         ("notebook", "authorization server", 200),

@@ -90,6 +90,7 @@ def test_a_passed_lab_says_so_in_a_new_kernel() -> None:
     assert lab.stage == "passed" and "You passed this lab</span> on 2026-09-21 at 14:13 UTC" in page
     assert "Next in this lesson: <b>The same code, twice</b>" in page
     assert "lab(&quot;code-used-twice&quot;)" in page
+    assert '<button type="button" hidden data-goto="code-used-twice"' in page
     assert 'data-send="predict"' not in page
     lab.run()
     lab.predict(0)

@@ -247,7 +247,7 @@ API_LABS = (
         right_prediction=2,
         act=_refresh_through_proxy,
         evidence=_proxy_page_evidence,
-        happened="The gateway responded to the refresh with 200 and a web page. boxnb found no token in it, raised TokenEndpointError, and left the saved pair alone. After the sign-in to the gateway, the same refresh reached Box and got a new pair.",
+        happened="The gateway responded to the refresh with 200 and a web page. boxnb raised TokenEndpointError, and the saved pair stayed as it was. After the sign-in to the gateway, the same refresh reached Box and got a new pair.",
         why="How can a program tell such a page from a token?",
         explanations=(
             Choice(

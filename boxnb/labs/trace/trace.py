@@ -350,7 +350,8 @@ def _completed_exchange(
     started: float,
 ) -> Exchange:
     fields = _request_fields(request, sent_at)
-    body, summary = _summarize(response) if readable else ("(streamed, not recorded)", "")
+    streamed_page = "HTML page" if "html" in response.headers.get("Content-Type", "") else ""
+    body, summary = _summarize(response) if readable else ("(streamed, not recorded)", streamed_page)
     location = urlsplit(fingerprints.redact_url(response.headers.get("Location", "")))
     parameters = dict(parse_qsl(location.query)) if location.netloc else {}
     carried = [f"{name} {parameters[name]}" for name in ("code", "error", "state") if name in parameters]
