@@ -12,7 +12,7 @@ _DESCRIPTION = (
 _BOXES = (
     (20, 96, "the notebook", "knows client ID, client secret,", "later the tokens"),
     (310, 96, "your browser", "you type here, on a page", "from Box or your company"),
-    (600, 20, "authorization server", "Box: asks who you are,", "asks whether you allow the app"),
+    (600, 20, "authorization server", "user name, password,", "then: do you allow the app?"),
     (600, 172, "your company's sign-in", "user name, password,", "second factor"),
 )
 
@@ -34,7 +34,7 @@ def where_the_password_goes() -> Still:
         '<path class="bl-arrow" d="M540 118L594 74"/><path class="bl-tip" d="M590 72l8 -1l-3 8z"/>'
         '<path class="bl-arrow" d="M540 152L594 200"/><path class="bl-tip" d="M595 195l3 8l-8 -2z"/>'
         '<path class="bl-back-arrow" d="M715 94v72"/><path class="bl-tip" d="M711 164l4 8l4 -8z"/>'
-        '<text class="bl-small" x="724" y="136">redirects, if single sign-on is used</text>'
+        '<text class="bl-small" x="724" y="136">with single sign-on: sends you there</text>'
     )
     inner = (
         '<div class="bl-page"><svg class="bl-drawing" viewBox="0 0 960 260" role="img" xmlns="http://www.w3.org/2000/svg">'

@@ -59,7 +59,7 @@ def test_labs_and_drawings(window: BrowserContext, lab: Lab) -> None:
     card.get_by_role("button", name="A token: the person agreed").click()
     card.get_by_role("button", name="Run it").click()
     card.get_by_text("Every request of this run, as a diagram").click()
-    card.locator("svg.bl-drawing").wait_for()
+    card.locator("svg.bl-names").wait_for()
     assert axe.problems(person.page, '[data-lab="code-too-late"]') == []
 
 

@@ -60,9 +60,9 @@ def test_a_lab_replies_to_wrong_answers(window: BrowserContext, lab: Lab, theme:
     person.click(lab_card.get_by_role("button", name="Run it"))
     lab_card.get_by_text("Not as you predicted.").wait_for()
     person.click(lab_card.get_by_text("Every request of this run, as a diagram"))
-    lab_card.locator("svg.bl-drawing").wait_for()
-    screenshot_of(person, lab_card.locator("svg.bl-drawing"), f"teach-drawn-{tone(theme)}")
-    person.click(lab_card.get_by_role("button", name="To save the server memory"))
+    lab_card.locator("svg.bl-names").wait_for()
+    screenshot_of(person, lab_card.locator(".bl-scroll"), f"teach-drawn-{tone(theme)}")
+    person.click(lab_card.get_by_role("button", name="The code and the access token share"))
     lab_card.get_by_text("Not quite.").wait_for()
     assert lab_card.get_by_text("Passed.").count() == 0
     person.click(lab_card.get_by_role("button", name="It travels through the browser"))
@@ -76,7 +76,9 @@ def test_a_lab_replies_to_wrong_answers(window: BrowserContext, lab: Lab, theme:
     assert not (home / "sandbox.json").exists() and not (home / "profiles").exists()
     start = Person(window, lab, "00-start-here.ipynb")
     start.run_through("boxnb.labs.progress()")
-    start[".jp-OutputArea"].get_by_text("Labs passed: 1 of 18.").wait_for()
+    start[".jp-OutputArea"].get_by_text(
+        f"Labs passed: 1 of {len(EXERCISES)}. First guess right: 0 of 1."
+    ).wait_for()
     screenshot_of(start, start[".jp-OutputArea"].last, f"teach-progress-{tone(theme)}")
 
 
@@ -120,6 +122,25 @@ def test_every_lab_is_passed_by_clicks(window: BrowserContext, lab: Lab, home: P
         choose(exercise.explanations[exercise.right_explanation])
         lab_card.get_by_text("Passed.").wait_for()
     assert set(json.loads((home / "labs.json").read_text())) == {exercise.name for exercise in exercises}
+
+
+def test_a_passed_lab_leads_to_the_next_one(window: BrowserContext, lab: Lab, home: Path) -> None:
+    """It says when it was passed. Once the next lab is in the notebook, a button leads there, and the focus follows."""
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "labs.json").write_text(json.dumps({"code-too-late": 1790000000}))
+    person = Person(window, lab, TEACH.format("03-break-it"))
+    person.run_through("code-too-late")
+    lab_card = card(person, "code-too-late")
+    lab_card.get_by_text("You passed this lab").wait_for()
+    button = lab_card.get_by_role("button", name="Go to it")
+    assert button.count() == 0
+    person.run_through("code-used-twice")
+    card(person, "code-used-twice").wait_for()
+    person.click(button)
+    first = card(person, "code-used-twice").get_by_role("button").first
+    assert first.evaluate("button => button === document.activeElement")
+    person.click(lab_card.get_by_role("button", name="Do it again"))
+    lab_card.get_by_role("button", name="A token: the person agreed").wait_for()
 
 
 def test_a_lab_works_with_the_keyboard(window: BrowserContext, lab: Lab) -> None:

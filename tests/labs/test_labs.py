@@ -31,6 +31,7 @@ MUST_HAVE = {
     "app-not-enabled",
     "rate-limit",
     "proxy-html",
+    "consent-phishing",
 }
 
 
@@ -230,7 +231,7 @@ def test_labs_do_not_touch_the_shared_sandbox_or_a_profile(home: Path) -> None:
 
     lab.run(act_and_note)
     assert lab.found
-    assert not home.exists() or list(home.rglob("*")) == []
+    assert {path.name for path in home.rglob("*")} <= {"labs.json", "labs.lock"}
     assert store.names() == []
     assert not Path(folders[0]).exists()
 
@@ -274,24 +275,6 @@ def test_clicks_in_the_widget_change_the_stage_of_the_lab() -> None:
     view._on_message(view, "nonsense", [])
     view._on_message(view, {"type": "predict", "value": 99}, [])
     assert stage(lab) == "predict"
-
-
-def test_progress_is_shown_and_a_certificate_escapes_names(tmp_path: Path) -> None:
-    """Progress is one line, a table and a page; a damaged progress file counts as empty."""
-    assert "0 of" in repr(labs.progress())
-    with pytest.raises(ValueError, match="No lab has been passed yet"):
-        labs.certificate("Kim", tmp_path / "none.html")
-    passed_labs.mark_passed("power-cut")
-    passed_labs.mark_passed("power-cut")
-    frame = labs.passed()
-    assert frame["passed"].sum() == 1 and str(frame["passed_at"].dtype).endswith("UTC]")
-    target = labs.certificate("<script>alert(1)</script> & Kim", tmp_path / "certificate.html")
-    page = target.read_text(encoding="utf-8")
-    assert "<script" not in page and "&lt;script&gt;" in page
-    assert "power goes" in page and "http" not in page
-    assert passed_labs.file().stat().st_mode & 0o777 == 0o600
-    passed_labs.file().write_text("not json", encoding="utf-8")
-    assert passed_labs.load() == {}
 
 
 def test_the_repr_of_a_lab_names_it() -> None:

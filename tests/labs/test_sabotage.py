@@ -9,7 +9,7 @@ import pytest
 
 from boxnb import labs
 from boxnb.labs import passed_labs
-from boxnb.labs.exercises import codes, race
+from boxnb.labs.exercises import attacks, race
 from boxnb.labs.practice import Practice
 
 Sabotage = Callable[[Practice, pytest.MonkeyPatch], None]
@@ -41,12 +41,12 @@ def always_grant(practice: Practice, patch: pytest.MonkeyPatch) -> None:
 
 def attack_own_account(practice: Practice, patch: pytest.MonkeyPatch) -> None:
     """The forged redirect belongs to the person's own account."""
-    patch.setattr(codes, "MALLORY", "ada.admin@example.com")
+    patch.setattr(attacks, "MALLORY", "ada.admin@example.com")
 
 
 def give_thief_the_secret(practice: Practice, patch: pytest.MonkeyPatch) -> None:
     """The thief has the client secret, so the first to exchange the stolen code succeeds."""
-    patch.setattr(codes.dataclasses, "replace", lambda client, **_changes: client)
+    patch.setattr(attacks.dataclasses, "replace", lambda client, **_changes: client)
 
 
 def fail_thiefs_refresh(practice: Practice, patch: pytest.MonkeyPatch) -> None:
@@ -93,6 +93,7 @@ SABOTAGES: dict[str, Sabotage] = {
     "forged-state": attack_own_account,
     "stolen-code": give_thief_the_secret,
     "open-redirect": register_every_uri,
+    "consent-phishing": keep_app_enabled,
     "expired-access-token": stop_clock,
     "refresh-token-twice": change_sandbox_only,
     "two-notebooks-racing": lock_both_races,

@@ -8,6 +8,7 @@ from boxnb import oauth
 from boxnb.labs.exercise import Choice, Exercise, Record
 from boxnb.labs.exercises import evidence
 from boxnb.labs.practice import Practice
+from boxnb.labs.trace.lanes import GATEWAY
 from boxnb.oauth import Client
 from boxnb.secret import Secret
 
@@ -89,7 +90,10 @@ def _rate_limit_evidence(record: Record) -> str:
 def _refresh_through_proxy(practice: Practice) -> None:
     token = practice.sign_in()
     practice.sandbox.faults.add("/oauth2/token", "html")
-    practice.attempt("Refresh, through the company's proxy", lambda: oauth.refresh(practice.client, token))
+    with practice.trace.played_by({"authorization server": GATEWAY}):  # the request gets no further
+        practice.attempt(
+            "Refresh, through the company's proxy", lambda: oauth.refresh(practice.client, token)
+        )
     practice.attempt("Repair: signed in to the proxy", lambda: oauth.refresh(practice.client, token))
 
 
@@ -109,28 +113,38 @@ def _proxy_page_evidence(record: Record) -> str:
 API_LABS = (
     Exercise(
         name="scope-missing",
-        title="A scope that is missing",
+        title="An admin lists the users",
         story="The app was registered to read files. You are an admin, and you use it to list the users.",
         question="How does the API respond?",
         predictions=(
             Choice(
-                "The list: I am an admin",
+                "200 and the list: I am an admin",
                 "A token can do only what both the person AND the app are allowed to do.",
             ),
-            Choice("403, insufficient_scope", "The person is allowed to list the users; the app is not."),
-            Choice("401", "The token is fine: /users/me works."),
+            Choice(
+                "403 insufficient_scope: I may, but the app may not",
+                "The person is allowed to list the users; the app is not.",
+            ),
+            Choice("401: the token is not valid here", "The token is valid: /users/me accepts it."),
         ),
         right_prediction=1,
         act=_call_without_scope,
         evidence=_missing_scope_evidence,
+        happened="The call to /users/me got 200, and the call to /users got 403 although you are an admin. After the scope was added to the app, the old token still got 403. A token from a new sign-in got 200.",
         why="The scope was ticked in the console, and the old token is still refused. Why?",
         explanations=(
-            Choice("Changes take a day", "Waiting does not help here."),
+            Choice(
+                "The change takes effect overnight, as in most consoles",
+                "Waiting does not help: this token will never have the scope.",
+            ),
             Choice(
                 "A token keeps the scopes it was issued with",
-                "Sign in again: the new token has the new scope. A refresh keeps the old ones.",
+                "The person consented to those. Sign in again: the new token has the new scope. A refresh keeps the old ones.",
             ),
-            Choice("The admin must restart Box", "Nobody can restart Box."),
+            Choice(
+                "The token receives the new scope at its next refresh",
+                "A refresh keeps the scopes that the person consented to. Only a new sign-in asks the person again.",
+            ),
         ),
         right_explanation=1,
         rule="RFC 6749 3.3; RFC 6750 3.1",
@@ -145,22 +159,32 @@ API_LABS = (
                 "At the link: an error page, before anyone signs in",
                 "The server recognises the app by its client ID, which is in the link.",
             ),
-            Choice("At the code exchange", "There is no code yet."),
-            Choice("At the first call to the API", "It does not get that far."),
+            Choice(
+                "At the code exchange: the token endpoint refuses the app",
+                "There is no code yet: the server knows the app from the link, and stops there.",
+            ),
+            Choice(
+                "At the first call to the API, with 403",
+                "It does not get that far: without a sign-in there is no token to call with.",
+            ),
         ),
         right_prediction=0,
         act=_use_disabled_app,
         evidence=_disabled_app_evidence,
-        why="Who can repair this, and how?",
+        happened="The link led to an error page, and nobody was asked to sign in. Then an admin enabled the app in the Admin Console. The same link led to the sign-in page, and the sign-in worked.",
+        why="Why does a company let only approved apps in?",
         explanations=(
-            Choice("I can, with a new client secret", "The server never asked for the secret."),
             Choice(
-                "I can, with a different redirect URI",
-                "The redirect URI is right: once the app is enabled, the same link works.",
+                "An app that nobody has approved could read the password as it is typed",
+                "No app sees the password: it is typed on a page of Box or of your company.",
             ),
             Choice(
-                "A company admin can, in the Admin Console, with the client ID",
-                "It is under Integrations, Platform Apps Manager. Send the admin the client ID, never the secret.",
+                "A new app counts against the company's limit of API calls",
+                "Limits do not depend on the approval. Think of what one click on Grant gives away.",
+            ),
+            Choice(
+                "A genuine sign-in page can also ask for a stranger's app",
+                "One click on Grant gives that app everything the person allows. To have yours enabled, send an admin the client ID, never the secret; it is under Integrations, Platform Apps Manager.",
             ),
         ),
         right_explanation=2,
@@ -168,24 +192,34 @@ API_LABS = (
     ),
     Exercise(
         name="rate-limit",
-        title="Too many calls",
+        title="Seven searches in one second",
         story="A loop searches for seven words within one second. Box allows each user six searches a second.",
         question="What is the seventh response?",
         predictions=(
-            Choice("The usual result, but later", "Box does not queue calls: it refuses them."),
-            Choice("429, with Retry-After", "The header says how long to wait."),
-            Choice("503", "503 means that the server is in trouble; here you are too fast."),
+            Choice("200 as usual, but a second later", "Box does not queue calls: it refuses them."),
+            Choice("429, with a header that says how long to wait", "The header says how long to wait."),
+            Choice(
+                "503: the server is overloaded",
+                "503 means that the server is in trouble; here you are too fast.",
+            ),
         ),
         right_prediction=1,
         act=_exceed_rate_limit,
         evidence=_rate_limit_evidence,
-        why="What should a program do after a 429?",
+        happened="Six searches got 200, and the seventh got 429 with the header Retry-After. The run waited as long as the header said, and the same search got 200. Box also allows each user 1000 calls a minute.",
+        why="In the same second, another program of yours searches with its own token for the same user. What does it get?",
         explanations=(
-            Choice("Repeat the call immediately", "That adds to the overload."),
-            Choice("Refresh the token", "The token is fine; the limit is counted per user."),
             Choice(
-                "Wait as long as Retry-After says, then continue",
-                "boxnb does this, and paces its calls so that a 429 is rare.",
+                "200: each token has its own limit, however many there are",
+                "Then signing in twice would double the limit.",
+            ),
+            Choice(
+                "200: each app has its own limit, whoever signs in",
+                "Then registering two apps would double the limit.",
+            ),
+            Choice(
+                "429 as well: the limit is counted per user",
+                "Programs that share a user share the limit. boxnb waits as long as Retry-After says, and paces its calls so that a 429 is rare.",
             ),
         ),
         right_explanation=2,
@@ -193,28 +227,41 @@ API_LABS = (
     ),
     Exercise(
         name="proxy-html",
-        title="200 OK, but it is not Box",
+        title="A refresh through the company's gateway",
         story="Between you and Box is the company's web gateway. Your sign-in to the gateway has expired, so it responds in Box's place.",
         question="What does the program see?",
         predictions=(
-            Choice("A connection error", "The connection is fine: it ends at the gateway."),
-            Choice("401", "Box was never asked."),
+            Choice(
+                "A connection error, because the gateway blocks the request",
+                "The connection is fine: it ends at the gateway.",
+            ),
+            Choice(
+                "407: the gateway asks for a sign-in of its own",
+                "Some gateways do. This one shows its sign-in page to everyone, also to programs.",
+            ),
             Choice(
                 "200 with an HTML page where a token should be",
-                "The status alone proves nothing: look at the body.",
+                "The gateway shows its page to everyone, and as far as HTTP is concerned, a page is a success.",
             ),
         ),
         right_prediction=2,
         act=_refresh_through_proxy,
         evidence=_proxy_page_evidence,
-        why="Is the sign-in lost?",
+        happened="The gateway responded to the refresh with 200 and a web page. boxnb raised TokenEndpointError, and the saved pair stayed as it was. After the sign-in to the gateway, the same refresh reached Box and got a new pair.",
+        why="How can a program tell such a page from a token?",
         explanations=(
-            Choice("Yes: the refresh token was used", "The refresh token never reached Box."),
             Choice(
-                "No: the request never reached Box; sign in to the gateway and repeat",
-                "boxnb reports that it received a page instead of a token, and leaves the saved pair alone.",
+                "It checks that the status is 200 before it saves the new pair",
+                "Here the status is 200. Think of what only a token has.",
             ),
-            Choice("Yes: a page in place of a token revokes the sign-in", "Only Box can revoke it."),
+            Choice(
+                "It checks that the response is JSON with an access token in it",
+                "boxnb does: it reports that it received a page instead of a token, and leaves the saved pair alone. The request never reached Box, so the sign-in is not lost.",
+            ),
+            Choice(
+                "It calls the API shortly before, to see that Box responds",
+                "The gateway would respond to that call too, with 200 and the same page.",
+            ),
         ),
         right_explanation=1,
         rule="RFC 6749 5.1: a response is JSON",

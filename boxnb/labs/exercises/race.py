@@ -60,8 +60,9 @@ def main(name: str, how: str) -> None:
     from boxnb.errors import BoxNotebookError
     from boxnb.secret import bearer
 
+    # RotatingAuth opens a session of its own to refresh. The record names the program in its user agent as well.
+    requests.utils.default_user_agent = lambda *_: name
     http = requests.Session()
-    http.headers["User-Agent"] = name
     profile = store.load("sandbox")
     if profile is None or profile.token is None:
         sys.exit("No sign-in is saved in this folder. Run the lab again.")

@@ -11,9 +11,7 @@ from boxnb.auth import RotatingAuth
 from boxnb.labs.exercise import Choice, Exercise, Record
 from boxnb.labs.exercises import evidence, race
 from boxnb.labs.practice import DAY, Practice
-
-THIEF = "thief"
-"""The user agent that the thief's program sends."""
+from boxnb.labs.trace.lanes import THIEF
 
 
 def _use_expired_token(practice: Practice) -> None:
@@ -83,9 +81,11 @@ def _race_two_notebooks(practice: Practice) -> None:
     practice.save(token)
     practice.turn(minutes=61)
     practice.said += race.race(practice.home, "plain")  # both read the pair, then both refresh
+    practice.draw_programs("two programs at the same time, without a lock", race.NAMES)
     practice.save(practice.sign_in())
     practice.turn(minutes=61)
     practice.said += race.race(practice.home, "with boxnb's lock")
+    practice.draw_programs("two programs at the same time, with boxnb's lock", race.NAMES)
 
 
 def _race_evidence(record: Record) -> str:
@@ -156,30 +156,41 @@ TOKEN_LABS = (
         story="A notebook stayed open over lunch. Its access token was issued 61 minutes ago.",
         question="How does the API respond?",
         predictions=(
-            Choice("200: the person is still signed in", "The API looks at the token alone."),
             Choice(
-                "403 Forbidden", "403 is about what you are not allowed to do; this is about who you are."
+                "200: the person is still signed in to Box",
+                "It does not matter who is signed in where: the API looks at the token alone.",
+            ),
+            Choice(
+                "403 Forbidden: the token's permissions have ended",
+                "403 is about what you are not allowed to do; this is about who you are.",
             ),
             Choice("401, and WWW-Authenticate says invalid_token", "An access token lives for 60 minutes."),
         ),
         right_prediction=2,
         act=_use_expired_token,
         evidence=_expired_token_evidence,
+        happened="The API accepted the new access token with 200, and refused the same one with 401 after 61 minutes. A refresh got a new pair without a person, and the new access token got 200.",
         why="Why not issue access tokens that live for a year?",
         explanations=(
             Choice(
                 "They travel with every request, so a lost one must become useless soon",
                 "The refresh token travels rarely, and to one place only. RotatingAuth refreshes a minute before the access token expires.",
             ),
-            Choice("Longer ones would be slower to check", "A token's age does not slow the check."),
-            Choice("HTTP allows sixty minutes at most", "HTTP has no such limit; Box chose an hour."),
+            Choice(
+                "Each refresh checks the password again, so it should happen often",
+                "A refresh involves neither a password nor a person. Think of how often each token is sent.",
+            ),
+            Choice(
+                "The server would have to store a year of tokens, and check each call against them",
+                "It stores refresh tokens for 60 days, so space is not the reason. Think of how often each token is sent.",
+            ),
         ),
         right_explanation=0,
         rule="RFC 6750 3.1; RFC 6749 1.5",
     ),
     Exercise(
         name="refresh-token-twice",
-        title="The same refresh token, before and after",
+        title="One refresh token, sent three times",
         story="A refresh is sent twice with the same refresh token. Then the new access token is used once, and the old refresh token is sent a third time.",
         question="What are the three responses?",
         predictions=(
@@ -196,14 +207,21 @@ TOKEN_LABS = (
         right_prediction=1,
         act=_refresh_twice,
         evidence=_repeated_refresh_evidence,
+        happened="The first two refreshes sent the same refresh token and got the same new pair. Then the new access token was used for one call. The third refresh, with the old refresh token, got 400 invalid_grant. Some servers are stricter, and refuse the old token from the second refresh on.",
         why="Why does the refresh token change with each use?",
         explanations=(
             Choice(
-                "So that a copy gives itself away: of two holders, one is refused",
-                "The grace period until the first use means that a lost response costs nothing. Save the new pair before you use it.",
+                "So that two holders cannot both continue: one is refused",
+                "You notice a theft only if the thief came first; if you came first, the thief is refused. The grace period until the first use means that a lost response costs nothing, so save the new pair before you use it.",
             ),
-            Choice("Because it contains the time of day", "It is random text."),
-            Choice("To make the client sign in every hour", "It spares the person exactly that."),
+            Choice(
+                "So that both tokens of a pair expire at the same moment",
+                "They do not: the access token lives for 60 minutes, the refresh token for 60 days. Think of two people who hold the same one.",
+            ),
+            Choice(
+                "So that nobody can compute the next token from the last one",
+                "Both are random, so nobody could. Think of two people who hold the same one.",
+            ),
         ),
         right_explanation=0,
         rule="RFC 6749 6 and 10.4; Box's staff on the grace period",
@@ -211,33 +229,44 @@ TOKEN_LABS = (
     Exercise(
         name="two-notebooks-racing",
         title="Two notebooks, one sign-in",
-        story="Two notebooks read the same saved pair. Both find that the access token has expired, and both refresh.",
+        story="Two notebooks read the same saved pair. Both find that the access token has expired, and both refresh. The run starts two real programs: first without boxnb's lock, then with it.",
         question="Without a lock between them, what happens?",
         predictions=(
-            Choice("Each gets its own pair", "There is one chain of refresh tokens, not two."),
+            Choice(
+                "Each gets a pair of its own, and both work from then on",
+                "There is one chain of refresh tokens, not two.",
+            ),
             Choice(
                 "The first gets a pair and uses it; the second is refused",
                 "The first use of the new access token invalidates the pair that the second notebook holds.",
             ),
-            Choice("Both are refused", "The first sends a valid token."),
+            Choice(
+                "The first is refused, because the newest refresh wins",
+                "It is the other way round: the first use of a new pair ends the old one, and the second notebook still sends the old one.",
+            ),
         ),
         right_prediction=1,
         act=_race_two_notebooks,
         evidence=_race_evidence,
+        happened="Without the lock, both programs sent the same refresh token: one got 200, and the other was refused with InvalidGrantError. With boxnb's lock, there was one refresh for both programs, and both got 200. The lock is a file next to the saved sign-in, and one program at a time can hold it.",
         why="How do two programs share one sign-in safely?",
         explanations=(
             Choice(
-                "Each signs in once an hour",
-                "That takes a person each time, and does not end the other program's token.",
+                "Each of them signs in again at the beginning of every hour",
+                "That takes a person each time, and then they no longer share a sign-in.",
             ),
-            Choice("They refresh at different times", "Until one day they do not."),
             Choice(
-                "Under a lock: read the pair again, refresh it only if nobody else has, save it, then use it",
+                "On a refusal, wait a second, then send the same refresh token again",
+                "A dead refresh token stays dead. Read the saved pair again instead, and before the refusal.",
+            ),
+            Choice(
+                "Under a lock: read again, refresh only if nobody has, save, use",
                 "RotatingAuth does this with a lock on the profile's file: in the second half of the run, one refresh served both.",
             ),
         ),
         right_explanation=2,
         rule="RFC 6749 6",
+        seconds=10,
     ),
     Exercise(
         name="power-cut",
@@ -246,34 +275,35 @@ TOKEN_LABS = (
         question="The old refresh token is all you have. What do you get for it?",
         predictions=(
             Choice(
-                "invalid_grant: it was used",
+                "400 invalid_grant: it was used",
                 "On a server without a grace period, yes. Box accepts it until the new access token is used, and nobody has used that.",
             ),
             Choice(
-                "A third pair, different from the lost one",
+                "200 and a third pair, different from the lost one",
                 "The lost pair is still unused, so Box returns it again.",
             ),
             Choice(
-                "The pair whose response was lost",
+                "200 and the pair whose response was lost",
                 "Nobody has used the new access token, so the old refresh token gets the same pair again.",
             ),
         ),
         right_prediction=2,
         act=_lose_refresh_response,
         evidence=_lost_response_evidence,
+        happened="The server issued a new pair, but the connection broke before the response arrived. The same refresh was sent again and got a pair, whose access token worked. This is the grace period that Box's staff describe. On a stricter server only a new sign-in helps, and boxnb says which of the two it was.",
         why="What must a program do so that this works?",
         explanations=(
             Choice(
-                "Use the new access token before it saves the pair",
+                "Use the new access token at once, to see that it works, and save the pair after that",
                 "Then a power cut between the two steps loses both: the old pair is dead, and the new one was never saved.",
             ),
             Choice(
-                "Save the new pair before its first use, and repeat a refresh whose response was lost",
+                "Save the new pair before its first use, and repeat a lost refresh",
                 "If the power fails before the save, refresh again. If it fails afterwards, read the file. boxnb also makes a note of each refresh before sending it.",
             ),
             Choice(
-                "Keep every refresh token it ever had",
-                "The older ones are dead, and each copy is one more to lose.",
+                "Never send a refresh token twice, and sign in again to be safe",
+                "That is necessary on a server without a grace period. Here it costs a sign-in for nothing: the repeat is safe.",
             ),
         ),
         right_explanation=1,
@@ -286,30 +316,32 @@ TOKEN_LABS = (
         question="What does the first refresh get?",
         predictions=(
             Choice(
-                "A new pair: refresh tokens do not age", "In Box, an unused refresh token lives for 60 days."
+                "200 and a new pair: only access tokens expire",
+                "In Box, an unused refresh token lives for 60 days.",
             ),
             Choice(
                 "400 invalid_grant: sign in again",
                 "After sixty days without a use, the refresh token is dead.",
             ),
-            Choice("A pair with fewer scopes", "Scopes do not fade."),
+            Choice("200 and an access token, but no refresh token", "A refresh returns both tokens or none."),
         ),
         right_prediction=1,
         act=_return_after_61_days,
         evidence=_long_absence_evidence,
+        happened="The first refresh after 61 days got 400 invalid_grant, and boxnb's error said how long the sign-in had been unused. No program can repair that. A person signed in again, and a new period of 60 days began.",
         why="What keeps a sign-in alive for years?",
         explanations=(
             Choice(
-                "A refresh at least once every 60 days: each one starts a new period of 60 days",
+                "A refresh at least every 60 days: each starts 60 new days",
                 "A schedule can run boxnb.keep_alive to do this. After 61 days, only a person can sign in again.",
             ),
             Choice(
-                "A call with the access token each hour",
+                "A call with the access token each hour, so that it never goes unused",
                 "Calls do not extend the refresh token's life; refreshes do.",
             ),
             Choice(
-                "A larger number in expires_in",
-                "The server sets that number, which applies to the access token.",
+                "A larger number in expires_in, which the app requests",
+                "The server sets that number, and it applies to the access token.",
             ),
         ),
         right_explanation=0,
