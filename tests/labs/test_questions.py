@@ -12,22 +12,22 @@ TEACH = Path(__file__).parents[2] / "notebooks" / "3-teach"
 FLOW, TIME, BREAK, ATTACK = "01-the-flow-by-hand", "02-tokens-over-time", "03-break-it", "04-attack-it"
 ANSWERS = {
     1: [
-        (FLOW, "You type name and password at the authorization server"),
-        (FLOW, "could do everything you can, for ever"),
+        (FLOW, "You type your user name and password at the authorization server"),
+        (FLOW, "Whoever has your password can do everything you can"),
     ],
     2: [
-        (FLOW, "where history and shoulders can see it"),
+        (FLOW, "anyone looking over your shoulder can read it"),
         (BREAK, "A second use means that somebody else may have"),
     ],
     3: [(ATTACK, "The notebook compares it, before the exchange"), (FLOW, "a request that you never made")],
     4: [
-        (FLOW, "is not in it, because everybody on the way can read a link"),
+        (FLOW, "is not in the link, because a link ends up in the browser's history"),
         (FLOW, "Here the client secret is sent"),
-        (FLOW, "as it does in every request to the token endpoint"),
-        (FLOW, "when a token is revoked, and in none to the API"),
+        (FLOW, "goes along with every request to the token endpoint"),
+        (FLOW, "It also goes along when a token is revoked, and never to the API"),
     ],
     5: [(TIME, "a lost one has to become useless soon"), (BREAK, "a lost one must become useless soon")],
-    6: [(BREAK, "of two holders, one is refused"), (FLOW, "cannot both live on, and a stolen one shows")],
+    6: [(BREAK, "of two holders, one is refused"), (FLOW, "Only the newest pair of a sign-in works")],
     7: [(FLOW, "As long as nobody has used the new access token"), (FLOW, "a lost answer loses nothing")],
     8: [(BREAK, "reads the file again, refreshes only if nobody has, saves")],
     9: [(BREAK, "A token keeps the scopes it was made with: sign in again")],

@@ -163,6 +163,8 @@ def test_lessons_run_and_leave_no_trace_of_a_sign_in(path: Path, home: Path) -> 
     content = nbformat.writes(robot.nb)
     assert not re.search(r"\b[A-Za-z0-9]{64}\b", content)  # a refresh token
     public = set(re.findall(r"client_id\W+([a-z0-9]{32})", content))
+    # The link for the reader's own browser has a state.
+    public |= set(re.findall(r"state=([\w-]{32})\b", content))
     # Any other text of this form would be an access token or a code.
     assert set(re.findall(r"\b(?![0-9a-f]{32}\b)[A-Za-z0-9]{32}\b", content)) <= public
 
