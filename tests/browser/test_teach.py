@@ -219,7 +219,7 @@ def test_the_slides_need_no_network_and_fit_the_screen(slides: Path, chromium: B
     page.on("request", lambda request: requests.append(request.url))
     page.goto(slides.as_uri(), wait_until="networkidle")
     count = page.locator("section").count()
-    assert count == 10
+    assert count == 12
     for number in range(1, count + 1):
         section = page.locator("section:visible")
         assert section.count() == 1

@@ -1,4 +1,4 @@
-"""Each of the ten questions in the presenter's notebook is answered in the text of a lesson."""
+"""The presenter's notebook: each of its ten questions is answered in a lesson and in the notes, and slides are for the audience."""
 
 from __future__ import annotations
 
@@ -55,3 +55,28 @@ def test_the_notebooks_answer_each_question_outside_the_labs(number: int) -> Non
     """Readers who skip the labs still find the answer."""
     for name, sentence in ANSWERS[number]:
         assert sentence in prose(name), sentence
+
+
+def presented() -> list[nbformat.NotebookNode]:
+    """Return the cells of the presenter's notebook."""
+    return nbformat.read(TEACH / "05-teach-it.ipynb", as_version=4).cells
+
+
+def slide_type(cell: nbformat.NotebookNode) -> str:
+    """Return the slide type of a cell, which is empty for a cell that continues a slide."""
+    return str(cell.metadata.get("slideshow", {}).get("slide_type", ""))
+
+
+@pytest.mark.parametrize("number", ANSWERS)
+def test_the_notes_answer_each_question(number: int) -> None:
+    """An answer of about ten lines is in the notes, which the audience does not see."""
+    answers = [cell for cell in presented() if cell.source.startswith(f"**Answer {number}.**")]
+    assert [slide_type(cell) for cell in answers] == ["notes"]
+    assert 8 <= len(answers[0].source.splitlines()) - 1 <= 12
+
+
+def test_slides_do_not_speak_to_the_presenter() -> None:
+    """What the presenter should see or do is in the notes, or in cells that no slide shows."""
+    for cell in presented():
+        if slide_type(cell) not in ("notes", "skip"):
+            assert not re.search(r"You should see|\*\*Minute|You will learn|Before you begin", cell.source)
