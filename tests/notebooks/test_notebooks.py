@@ -125,10 +125,9 @@ def test_prose_has_one_sentence_a_line_and_no_flattery(notebook: nbformat.Notebo
                     assert not re.search(r"[.!?]\*{0,2} [A-Z]", line), line
 
 
-@pytest.mark.parametrize("path", WORKING, ids=name_of)
-def test_no_sentence_has_more_than_30_words(path: Path) -> None:
+def test_no_sentence_has_more_than_30_words(notebook: nbformat.NotebookNode) -> None:
     """A sentence has at most 30 words. Tables and the addresses of links are not counted."""
-    for cell in nbformat.read(path, as_version=4).cells:
+    for cell in notebook.cells:
         if cell.cell_type == "markdown":
             for line in re.sub(r"\]\([^)]*\)", "]", cell.source).splitlines():
                 for sentence in re.split(r"(?<=[.!?])\**\s+", "" if line.startswith("|") else line):
