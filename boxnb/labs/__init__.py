@@ -20,15 +20,16 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from boxnb.labs.catalogue import EXERCISES, lab, laboratory
+from boxnb.labs.drawings import flow_picture, where_the_password_goes
 from boxnb.labs.exercise import Exercise
 from boxnb.labs.lab import Lab
 from boxnb.labs.other_server import Elsewhere, elsewhere
-from boxnb.labs.password_drawing import where_the_password_goes
 from boxnb.labs.practice import Practice, practice
 from boxnb.labs.practice_record import certificate as certificate
 from boxnb.labs.practice_record import progress, record_of_practice
 from boxnb.labs.practice_record import table as passed
 from boxnb.labs.timeline import Timeline
+from boxnb.labs.trace.fingerprints import addresses
 from boxnb.labs.trace.trace import Trace
 
 if TYPE_CHECKING:
@@ -42,7 +43,9 @@ __all__ = [
     "Practice",
     "Timeline",
     "Trace",
+    "addresses",
     "elsewhere",
+    "flow_picture",
     "lab",
     "laboratory",
     "passed",

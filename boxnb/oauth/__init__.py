@@ -12,12 +12,14 @@ from .client import BOX, Client, Server, discover
 from .endpoint import exchange_code, refresh, revoke, server_time
 from .flow import Clock, authorization_url, challenge, new_state, new_verifier, parse_redirect
 from .pasted_address import is_bare_code
+from .receiver import Receiver
 from .token import Token
 
 __all__ = [
     "BOX",
     "Client",
     "Clock",
+    "Receiver",
     "Server",
     "Token",
     "authorization_url",

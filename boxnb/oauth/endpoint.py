@@ -71,7 +71,7 @@ def refresh(
     http: requests.Session | None = None,
     clock: Clock = time.time,
 ) -> Token:
-    """Leg 4: exchange the refresh token for a new token pair (RFC 6749 6). Save the new pair before you use it.
+    """Leg 5: exchange the refresh token for a new token pair (RFC 6749 6). Save the new pair before you use it.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def refresh(
 
 @sealed
 def revoke(client: Client, token: Token | Secret, *, http: requests.Session | None = None) -> bool:
-    """Leg 5: revoke the token pair (RFC 7009). Return False if the server says that it was no longer valid.
+    """Leg 6: revoke the token pair (RFC 7009). Return False if the server says that it was no longer valid.
 
     Raises
     ------

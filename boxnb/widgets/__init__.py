@@ -3,7 +3,7 @@
 `front_end` decides between the sign-in panel and a sign-in by text. `sign_in_panel` is a view of `boxnb.signin.flow`.
 `table`, `tree`, `explorer` and `charts` show DataFrames; `progress` shows the progress of a pull. `text` formats sizes
 and counts, contains the messages of these views, and adds the plain fallback to widgets; charts have their own. `views` collects what notebooks
-import. `javascript` joins the JavaScript files of a widget.
+import. `flow_picture` draws the whole flow, for the panel and the lessons; `javascript` joins the JavaScript files of a widget.
 
 This layer imports `sdk` and the layers before it. `runs` and `labs` can import it.
 """

@@ -34,7 +34,7 @@ from boxnb.oauth import BOX, Server
 from boxnb.signin import jupyterhub, messages
 from boxnb.signin.account import sign_in_works
 from boxnb.signin.flow import SignInFlow
-from boxnb.widgets import javascript
+from boxnb.widgets import flow_picture, javascript
 
 if TYPE_CHECKING:
     from boxnb.box import Box
@@ -53,6 +53,7 @@ class SignIn(anywidget.AnyWidget):
     _esm = javascript.join_modules(_HERE / "sign_in_panel_view.js")
     _css = (_HERE / "sign_in_panel.css").read_text(encoding="utf-8")
     view = traitlets.Dict().tag(sync=True)
+    flow_picture = traitlets.Unicode(flow_picture.svg()).tag(sync=True)
 
     def __init__(self, flow: SignInFlow, *, seconds: float = 900) -> None:
         self.flow = flow

@@ -100,5 +100,6 @@ ${registerStep(PANEL.register)}
 ${openStep(PANEL.open)}
 ${catchStep(PANEL.catch, PANEL.confirm)}
 ${doneStep(PANEL.done)}
-</ol>`;
+</ol>
+<details class="bx-flow"><summary>${PANEL.flowSummary}</summary><div class="bx-flow-picture"></div></details>`;
 }

@@ -1,8 +1,9 @@
-"""A drawing for the lessons: where the password goes, and who never sees it."""
+"""Two drawings for the lessons: where the password goes, and the whole flow on its two channels."""
 
 from __future__ import annotations
 
 from boxnb.labs.display import Still, escaped
+from boxnb.widgets import flow_picture as picture
 
 _DESCRIPTION = (
     "The notebook sends the browser to the authorization server. The authorization server may redirect the browser to "
@@ -41,3 +42,8 @@ def where_the_password_goes() -> Still:
         f"<title>Where the password goes</title><desc>{escaped(_DESCRIPTION)}</desc>{boxes}{arrows}</svg></div>"
     )
     return Still(inner, _DESCRIPTION)
+
+
+def flow_picture() -> Still:
+    """Return one picture of the whole flow: what passes through the browser, and what the notebook sends itself."""
+    return Still(f'<div class="bl-page">{picture.svg()}</div>', picture.in_words())
