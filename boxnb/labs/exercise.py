@@ -44,7 +44,7 @@ class Exercise:
     right_prediction, right_explanation : int
         The positions of the correct choices.
     seconds : int
-        How long the run takes. The button says it where it is more than :data:`SHORT_RUN`.
+        How long the run takes. The button says it where it is more than 5.
     """
 
     name: str

@@ -101,5 +101,6 @@ ${openStep(PANEL.open)}
 ${catchStep(PANEL.catch, PANEL.confirm)}
 ${doneStep(PANEL.done)}
 </ol>
-<details class="bx-flow"><summary>${PANEL.flowSummary}</summary><div class="bx-flow-picture"></div></details>`;
+<details class="bx-flow"><summary>${PANEL.flowSummary}</summary>
+  <div class="bx-flow-picture"></div></details>`;
 }

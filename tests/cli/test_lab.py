@@ -14,6 +14,7 @@ from pathlib import Path
 import nbformat
 import pytest
 import requests
+from small_files import limit_files
 
 from boxnb import cli
 from boxnb.cli import notebook_files
@@ -120,13 +121,16 @@ def test_folder_that_cannot_be_written_is_one_sentence(
 def test_full_disk_leaves_no_partial_file(tmp_path: Path) -> None:
     """The files that were copied are complete and recorded, and the next copy continues."""
     code = (
-        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "from pathlib import Path; from boxnb.cli.notebook_copies import copy\n"
         f"copy({{'a.ipynb': b'a' * 900, 'b.ipynb': b'b' * 2000}}, Path({str(tmp_path)!r}))"
     )
     child = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+        preexec_fn=lambda: limit_files(1000),
     )
     assert "CopyError" in child.stderr and "File too large" in child.stderr
     assert contents(tmp_path) == {"a.ipynb": b"a" * 900}

@@ -10,15 +10,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
 from mailing import mailbox
-from posix_modules import resource
 from signing import refreshes, sign_in
+from small_files import limit_files
 
 import boxnb
 from boxnb import cli, runs, store
@@ -196,22 +196,12 @@ def test_token_endpoint_that_does_not_work(
     assert boxnb.connect("acme").get("/users/me")["login"] == ADA
 
 
-def full_disk(limit: int) -> Callable[[], None]:
-    """Return a function that limits the size of every file that a child process and its children write."""
-
-    def limit_files() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
-    return limit_files
-
-
 @pytest.mark.parametrize(("limit", "expired"), [(0, False), (1500, True), (6000, False)])
 def test_full_disk(server: Mailbox, sandbox: Sandbox, tmp_path: Path, limit: int, expired: bool) -> None:
     """Whether the disk is full at the start or later, the exit code is 1, the email is sent, and the pair stays valid."""
     sandbox.clock.advance(7200 * expired)
     large = "print('x' * 20_000)"  # the executed notebook is too large for the disk
-    child = run(notebook(tmp_path, USERS, large), "--profile", "acme", preexec_fn=full_disk(limit))
+    child = run(notebook(tmp_path, USERS, large), "--profile", "acme", preexec_fn=lambda: limit_files(limit))
     assert child.returncode == 1, child.stderr
     assert server[-1].subject.startswith("ERROR nightly-acme")
     text = " ".join(server[-1].text.split())
@@ -233,7 +223,11 @@ def test_full_disk_and_expired_token_in_a_script(server: Mailbox, sandbox: Sandb
     content = store.path("acme").read_bytes()
     script = SCRIPT.replace("profile=", f"to=[{ADA!r}], profile=")
     child = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False, preexec_fn=full_disk(0)
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: limit_files(0),
     )
     assert child.returncode == 1 and re.search("[Ff]ree space", server[-1].text)
     assert server[-1].subject.startswith("ERROR script") and refreshes(sandbox) == []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import signal
 import stat
 import subprocess
 import sys
@@ -13,7 +12,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from posix_modules import resource
+from small_files import limit_files
 
 import boxnb
 from boxnb import basic, oauth, store
@@ -112,8 +111,7 @@ def test_a_full_disk_does_not_damage_the_previous_profile() -> None:
     file = store.save(profile())
     child = os.fork()
     if child == 0:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))
+        limit_files(64)
         try:
             store.save(profile("r2"))
         except TokenStoreError as error:
