@@ -26,6 +26,10 @@ ALL_RAN = """() => window.jupyterapp.shell.currentWidget.content.widgets.filter(
     .every(cell => cell.model.executionCount !== null && (cell.model.executionState ?? 'idle') === 'idle')"""
 
 
+one_theme = pytest.mark.parametrize("theme", ["JupyterLab Light"], ids=["light"])
+"""For tests of what clicks and keys do, which does not depend on the theme."""
+
+
 def card(person: Person, name: str) -> Locator:
     """Return the card of one lab."""
     return person[f'[data-lab="{name}"]']
@@ -98,6 +102,7 @@ def test_the_other_lessons_run_in_a_browser(
 
 
 @pytest.mark.parametrize("lesson", ["03-break-it", "04-attack-it"])
+@one_theme
 def test_every_lab_is_passed_by_clicks(window: BrowserContext, lab: Lab, home: Path, lesson: str) -> None:
     """In each lab, a wrong prediction and a wrong explanation get a reply, and the right explanation passes the lab."""
     person = Person(window, lab, TEACH.format(lesson))
@@ -124,6 +129,7 @@ def test_every_lab_is_passed_by_clicks(window: BrowserContext, lab: Lab, home: P
     assert set(json.loads((home / "labs.json").read_text())) == {exercise.name for exercise in exercises}
 
 
+@one_theme
 def test_a_passed_lab_leads_to_the_next_one(window: BrowserContext, lab: Lab, home: Path) -> None:
     """It says when it was passed. Once the next lab is in the notebook, a button leads there, and the focus follows."""
     home.mkdir(parents=True, exist_ok=True)
@@ -143,6 +149,7 @@ def test_a_passed_lab_leads_to_the_next_one(window: BrowserContext, lab: Lab, ho
     lab_card.get_by_role("button", name="A token: the person agreed").wait_for()
 
 
+@one_theme
 def test_a_lab_works_with_the_keyboard(window: BrowserContext, lab: Lab) -> None:
     """Enter chooses an answer. The focus then moves to the next step and is never lost."""
     person = Person(window, lab, TEACH.format("03-break-it"))
@@ -201,6 +208,7 @@ def test_the_now_line_moves_with_the_clock(window: BrowserContext, lab: Lab, the
     assert None not in person.executed()
 
 
+@one_theme
 def test_a_click_opens_one_of_two_hundred_exchanges(window: BrowserContext, lab: Lab) -> None:
     """A click on an arrow opens its exchange. The test prints how long that takes (`pytest -rA`)."""
     text = (lab.notebooks / TEACH.format("01-the-flow-by-hand")).read_text(encoding="utf-8")

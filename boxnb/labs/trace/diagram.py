@@ -20,7 +20,10 @@ SIGN_IN = 4
 """The requests of an ordinary sign-in: open the link, sign in, load the page again, press Grant."""
 LONG = 9
 """More steps than this do not fit into the frame, so a line below it says that it scrolls."""
-_LETTER = 7.1  # approximate width of a letter, in units of the drawing
+TAG_WIDTH = 35
+"""The width of a fingerprint with the space after it."""
+_WIDTHS = dict.fromkeys("ijlt.,:;'|()/ fr", 4.6) | dict.fromkeys("mwMW", 11.5) | {"…": 11.5, "_": 6.5}
+_LETTER = 7.6  # approximate width of every other letter, in units of the drawing
 _FINGERPRINT = re.compile(r"(<secret [0-9a-f]{4}>)")
 
 
@@ -195,34 +198,46 @@ def _line(start: int, end: int, y: float, lanes: dict[str, int], css_class: str,
 def _text(text: str, x: float, y: float, width: float, css_class: str) -> str:
     """Return text around ``x`` with each fingerprint as a coloured tag, moved or cut to fit into a drawing of ``width``."""
     segments: list[str] = []
-    letters, room = 0, width - 12
+    taken, room = 0.0, width - 12
     for segment in _FINGERPRINT.split(text):
-        length = 5 if segment.startswith("<secret ") else len(segment)
-        if (letters + length) * _LETTER > room:
+        length = _width(segment)
+        if taken + length > room:
             if not segment.startswith("<secret "):
-                max_length = max(0, int(room / _LETTER) - letters - 1)
-                segments.append(segment[:max_length] + "…")
-                letters += max_length + 1
+                segments.append(_cut(segment, room - taken))
+                taken += _width(segments[-1])
             break
         segments.append(segment)
-        letters += length
-    left = min(max(6.0, x - letters * _LETTER / 2), width - 6 - letters * _LETTER)
+        taken += length
+    left = min(max(6.0, x - taken / 2), width - 6 - taken)
     elements = [
-        f'<rect class="bl-plate" x="{left - 2:.1f}" y="{y - 12}" width="{letters * _LETTER + 4:.1f}" height="16"/>'
+        f'<rect class="bl-plate" x="{left - 2:.1f}" y="{y - 12}" width="{taken + 4:.1f}" height="16"/>'
     ]
     for segment in segments:
+        length = _width(segment)
         chip = fingerprints.CHIP.fullmatch(segment)
         if chip:
             elements.append(tag(chip[1], left, y))
-            left += 5 * _LETTER
         elif segment:
-            width = len(segment) * _LETTER
             elements.append(
-                f'<text class="{css_class}" x="{left:.1f}" y="{y}" textLength="{width:.1f}" '
+                f'<text class="{css_class}" x="{left:.1f}" y="{y}" textLength="{length:.1f}" '
                 f'lengthAdjust="spacingAndGlyphs" xml:space="preserve">{escaped(segment)}</text>'
             )
-            left += width
+        left += length
     return "".join(elements)
+
+
+def _width(segment: str) -> float:
+    """Return the approximate width of a fingerprint or of text. Each text is then drawn with exactly this width."""
+    if segment.startswith("<secret "):
+        return TAG_WIDTH
+    return sum(_WIDTHS.get(letter, _LETTER) for letter in segment)
+
+
+def _cut(text: str, room: float) -> str:
+    """Return as many letters as fit into ``room``, with an ellipsis."""
+    while text and _width(text + "…") > room:
+        text = text[:-1]
+    return text + "…"
 
 
 def tag(fingerprint: str, x: float, y: float) -> str:
