@@ -31,6 +31,11 @@ NOT_RUN = {
             "asks for a password; 4-automate/02 runs it with the practice mail server"
         ),
     },
+    "security.md": {
+        "uv pip compile --extra lab --generate-hashes pyproject.toml --output-file requirements.txt": (
+            "asks a package index, and installs packages"
+        ),
+    },
     "upgrading.md": {
         "git pull": "changes the clone",
         "python -m pip install --upgrade boxnb-VERSION-py3-none-any.whl": "installs a package",
