@@ -1,7 +1,7 @@
 // Every message of the slides and of the presenter's notes.
 export const SLIDES = {
-  keys: "→ or Space: forward\u2003← back\u2003Home, End: first, last\u2003N: notes\u2003S: clock\u2003"
-    + "?: hide this line",
+  keys: "→ or Space: forward\u2003← back\u2003Home, End: first, last\u2003N: notes\u2003S: clock"
+    + "\u2003R: reset\u2003?: hide this line",
   blocked: "The browser blocked the notes window: allow pop-ups for this page, then press N again.",
 };
 

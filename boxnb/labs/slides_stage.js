@@ -2,7 +2,7 @@
 // screen.
 import { scaleOf } from "./slides_state.js";
 
-const LARGEST = 1.5; // times the usual size of letters
+const LARGEST = 1.3; // times the usual size of letters
 const SMALLEST = 0.4;
 const STEP = 0.05;
 
