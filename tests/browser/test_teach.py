@@ -1,15 +1,13 @@
-"""The lessons as a learner sees them: clicks, right and wrong answers, both themes, and slides that need no network."""
+"""The lessons as a learner sees them: clicks, right and wrong answers, and both themes."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from person import Person
-from playwright.sync_api import Browser, BrowserContext, Locator
+from playwright.sync_api import BrowserContext, Locator
 from running import Lab
 
 from boxnb.labs.catalogue import EXERCISES
@@ -17,11 +15,7 @@ from boxnb.labs.exercise import Choice
 
 pytestmark = pytest.mark.browser
 
-ROOT = Path(__file__).parents[2]
 TEACH = "3-teach/{}.ipynb"
-CUT = """() => [...document.querySelectorAll('section:not([hidden]) :is(pre, div, p)')]
-    .filter(element => element.clientWidth && element.scrollWidth > element.clientWidth + 1)
-    .map(element => element.textContent.slice(0, 60))"""
 ALL_RAN = """() => window.jupyterapp.shell.currentWidget.content.widgets.filter(cell => cell.model.type === 'code')
     .every(cell => cell.model.executionCount !== null && (cell.model.executionState ?? 'idle') === 'idle')"""
 
@@ -228,39 +222,3 @@ def test_a_click_opens_one_of_two_hundred_exchanges(window: BrowserContext, lab:
     )
     print(f"an exchange of 200 opened in {milliseconds:.0f} ms")
     assert person['details[data-exchange="150"]'].get_attribute("open") is not None
-
-
-@pytest.fixture(scope="module")
-def slides(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The presenter's notebook, exported with the command that its notes give."""
-    target = tmp_path_factory.mktemp("slides") / "slides.html"
-    source = ROOT / "notebooks" / TEACH.format("05-teach-it")
-    command = [sys.executable, "-m", "boxnb.labs.slides", str(source), str(target)]
-    subprocess.run(command, check=True, cwd=ROOT, capture_output=True, timeout=120)
-    return target
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_slides_need_no_network_and_fit_the_screen(slides: Path, chromium: Browser, scheme: str) -> None:
-    """Each slide fits a screen of 1280 by 720 pixels. Keys change the slide, N shows the notes, and the page requests nothing."""
-    page = chromium.new_page(viewport={"width": 1280, "height": 720}, color_scheme=scheme)  # type: ignore[arg-type]
-    requests: list[str] = []
-    page.on("request", lambda request: requests.append(request.url))
-    page.goto(slides.as_uri(), wait_until="networkidle")
-    count = page.locator("section").count()
-    assert count == 12
-    for number in range(1, count + 1):
-        section = page.locator("section:visible")
-        assert section.count() == 1
-        assert section.get_attribute("aria-label") == f"Slide {number} of {count}"
-        assert page.evaluate("document.documentElement.scrollWidth") <= 1280
-        assert page.evaluate("document.documentElement.scrollHeight") <= 720  # nothing is below the screen
-        assert page.evaluate(CUT) == []
-        Person.screenshot(type("Page", (), {"page": page})(), f"teach-slide-{number}-{scheme}")
-        page.keyboard.press("ArrowRight")
-    page.keyboard.press("Home")
-    assert page.locator("aside:visible").count() == 0
-    page.keyboard.press("n")
-    page.locator("aside:visible").get_by_text("Before you begin").wait_for()
-    assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
-    page.close()
