@@ -24,6 +24,7 @@ HERE = Path(__file__).parent
 SLIDE_STARTS = ("slide", "subslide")
 STATIC = "text/html"
 WIDGET = "application/vnd.jupyter.widget-view+json"
+DRAWS: Final = re.compile(r"labs\.\w+\(\)")
 MINUTES: Final = re.compile(r"\*\*Minute (\d+) to (\d+):\*\*")
 """What the notes of a slide say about its time, in minutes since the beginning of the talk."""
 
@@ -120,13 +121,15 @@ def _fragment(inner: str) -> str:
 
 
 def essential(source: str) -> str:
-    """Return code without a last line that only names what to show, because the slide shows it."""
+    """Return code without a last line that only names what to show, or draws it, because the slide shows it."""
     try:
         statements = ast.parse(source).body
     except SyntaxError:  # a magic command
         return source
     last = statements[-1] if statements else None
-    if not isinstance(last, ast.Expr) or any(isinstance(node, ast.Call) for node in ast.walk(last)):
+    if not isinstance(last, ast.Expr):
+        return source
+    if not DRAWS.fullmatch(ast.unparse(last)) and any(isinstance(node, ast.Call) for node in ast.walk(last)):
         return source
     return "\n".join(source.splitlines()[: last.lineno - 1]).rstrip()
 

@@ -15,7 +15,7 @@ API: Final = "API"
 LANES: Final = {NOTEBOOK: 70, BROWSER: 268, SERVER: 486, API: 690}
 """Each party, and the x position of its line."""
 
-WIDTH, HEAD, BAND, ROW, GAP = 760, 30, 26, 31, 8
+WIDTH, HEAD, BAND, ROW, GAP = 760, 28, 26, 28, 6
 
 
 class Arrow(NamedTuple):
@@ -97,7 +97,7 @@ def _band(title: str, arrows: tuple[Arrow, ...], top: int, lanes: list[str]) -> 
     lines = "".join(
         f'<path class="bf-line" d="M{LANES[name]} {rows}v{ROW * len(arrows)}"/>' for name in lanes
     )
-    drawn = "".join(_arrow(arrow, rows + ROW * row + 22) for row, arrow in enumerate(arrows))
+    drawn = "".join(_arrow(arrow, rows + ROW * row + 20) for row, arrow in enumerate(arrows))
     return f'<text class="bf-head" x="14" y="{top + 20}">{title}</text>{lines}{drawn}'
 
 
