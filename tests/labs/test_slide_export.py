@@ -82,6 +82,7 @@ def test_ids_are_unique() -> None:
         ("token = sign_in()\npractice.timeline.picture", "token = sign_in()"),
         ("turn(31)\n\nsaid[-1]", "turn(31)"),
         ("practice.trace.drawing", ""),
+        ("labs.flow_picture()", ""),
         ("turn(31)\nme(token)", "turn(31)\nme(token)"),
         ("state = new_state()", "state = new_state()"),
         ("said[last()]", "said[last()]"),
