@@ -50,9 +50,7 @@ class SignInPanel {
     root.setAttribute("aria-label", PANEL.label);
     root.dataset.lmSuppressShortcuts = "true"; // Enter belongs to the panel here, not to the notebook
     root.dataset.jpSuppressContextMenu = "true";
-    root.innerHTML = panelPage();
-    // Markup of boxnb's own, without any value from Box.
-    root.querySelector(".bx-flow-picture").innerHTML = this.model.get("flow_picture");
+    root.innerHTML = panelPage(this.model.get("flow_picture"));
     el.appendChild(root);
     return root;
   }
