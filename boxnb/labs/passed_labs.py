@@ -14,7 +14,6 @@ import filelock
 from boxnb import store
 from boxnb.local import private_files
 
-
 RENAMED = {
     "code-too-late": "code-after-31-seconds",
     "expired-access-token": "access-token-after-61-minutes",
@@ -65,7 +64,7 @@ def entries() -> dict[str, Entry]:
     if not isinstance(saved, dict):
         return {}
     return {
-        RENAMED.get(name, name): _entry(value)
+        RENAMED.get(str(name), str(name)): _entry(value)
         for name, value in saved.items()
         if isinstance(value, dict | int | float)
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from secrets import token_hex
 
 from boxnb import oauth
@@ -62,7 +63,7 @@ def _redirect_elsewhere(practice: Practice) -> None:
     for uri in NEARLY_RIGHT:
         attackers_client = dataclasses.replace(client, redirect_uri=uri)
         with practice.trace.played_by({"notebook": ATTACKER}):
-            practice.attempt(f"A link with {uri}", lambda: practice.grant("s", client=attackers_client))
+            practice.attempt(f"A link with {uri}", partial(practice.grant, "s", client=attackers_client))
     practice.attempt("The registered address", lambda: practice.sign_in(client=client))
 
 

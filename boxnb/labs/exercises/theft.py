@@ -169,12 +169,12 @@ THEFT_LABS = (
                 "A token of Box is random text, without a signature that a program could check. Think of which requests carry the client secret.",
             ),
             Choice(
-                "Do not count on it: the API never asks for the client secret",
+                "Not for certain: the API never asks for the client secret",
                 "Only the token endpoint does. Box does not say what a reset does to living tokens. So first revoke the pair, then sign in again, then clean the log; and never print a token.",
             ),
             Choice(
-                "Yes, after the next refresh: it would need the new secret to succeed",
-                "The thief does not refresh, and needs no secret to use the access token until it expires.",
+                "Not before the next day: a reset takes time to reach all servers",
+                "Nobody describes such a delay. Think of which requests carry the client secret.",
             ),
         ),
         right_explanation=1,
