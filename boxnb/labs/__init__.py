@@ -5,7 +5,7 @@
     practice = labs.practice("sandbox")   # a private sandbox and folder of profiles for this notebook
     practice.trace                        # every request, as a sequence diagram
     practice.timeline                     # how long each code and token lives
-    labs.lab("code-too-late")             # predict, run, explain; checked against the sandbox's record
+    labs.lab("code-used-twice")           # predict, run, explain; checked against the sandbox's record
 
 `exercise` describes a lab's question and evidence, and `exercises` contains one exercise for each lab. `lab` runs an
 exercise and decides when it is passed. `passed_labs` saves which labs are passed, and `practice_record` shows them.

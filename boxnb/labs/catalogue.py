@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from boxnb.labs import passed_labs
 from boxnb.labs.exercise import Exercise
 from boxnb.labs.exercises.api import API_LABS
 from boxnb.labs.exercises.attacks import ATTACK_LABS
@@ -24,13 +25,14 @@ EXERCISES: Final[dict[str, Exercise]] = {
 
 
 def lab(name: str) -> Lab:
-    """Return a new lab by its name, such as ``"code-too-late"``.
+    """Return a new lab by its name, such as ``"code-used-twice"``.
 
     Raises
     ------
     ValueError
         No lab has this name; the message lists all names.
     """
+    name = passed_labs.RENAMED.get(name, name)
     if name not in EXERCISES:
         raise ValueError(f"There is no lab named {name!r}. Choose one of: {', '.join(EXERCISES)}.")
     lesson = [exercise for exercise in EXERCISES.values() if exercise.notebook == EXERCISES[name].notebook]

@@ -14,6 +14,17 @@ import filelock
 from boxnb import store
 from boxnb.local import private_files
 
+RENAMED = {
+    "code-too-late": "code-after-31-seconds",
+    "expired-access-token": "access-token-after-61-minutes",
+    "scope-missing": "admin-lists-users",
+    "rate-limit": "loop-of-searches",
+    "proxy-html": "refresh-through-gateway",
+    "open-redirect": "links-nearly-right",
+    "stolen-refresh-token": "stolen-sign-in-file",
+}
+"""The names that labs had at first, which told what would happen. Files and copies of notebooks may still have them."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
@@ -53,7 +64,9 @@ def entries() -> dict[str, Entry]:
     if not isinstance(saved, dict):
         return {}
     return {
-        str(name): _entry(value) for name, value in saved.items() if isinstance(value, dict | int | float)
+        RENAMED.get(str(name), str(name)): _entry(value)
+        for name, value in saved.items()
+        if isinstance(value, dict | int | float)
     }
 
 

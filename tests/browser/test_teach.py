@@ -49,28 +49,28 @@ def tone(theme: str) -> str:
 def test_a_lab_replies_to_wrong_answers(window: BrowserContext, lab: Lab, theme: str, home: Path) -> None:
     """Wrong answers get a reply, and right answers pass the lab. Progress is saved and shown in the start notebook."""
     person = Person(window, lab, TEACH.format("03-break-it"))
-    person.run_through("code-too-late")
-    lab_card = card(person, "code-too-late")
+    person.run_through("code-after-31-seconds")
+    lab_card = card(person, "code-after-31-seconds")
     lab_card.wait_for()
     assert lab_card.get_by_role("button", name="Run it").count() == 0  # the prediction comes first
-    person.click(lab_card.get_by_role("button", name="A token: the person agreed"))
+    person.click(lab_card.get_by_role("button", name="200 and a token pair"))
     screenshot_of(person, lab_card, f"teach-predicted-{tone(theme)}")
     person.click(lab_card.get_by_role("button", name="Run it"))
     lab_card.get_by_text("Not as you predicted.").wait_for()
     person.click(lab_card.get_by_text("Every request of this run, as a diagram"))
     lab_card.locator("svg.bl-names").wait_for()
     screenshot_of(person, lab_card.locator(".bl-scroll"), f"teach-drawn-{tone(theme)}")
-    person.click(lab_card.get_by_role("button", name="The code and the access token share"))
+    person.click(lab_card.get_by_role("button", name="It is made for one computer"))
     lab_card.get_by_text("Not quite.").wait_for()
     assert lab_card.get_by_text("Passed.").count() == 0
-    person.click(lab_card.get_by_role("button", name="It travels through the browser"))
+    person.click(lab_card.get_by_role("button", name="It comes through the browser"))
     lab_card.get_by_text("Passed.").wait_for()
     details = lab_card.locator("details[data-key=trace]")
     assert details.get_attribute("open") is not None  # opened details stay open
     screenshot_of(person, lab_card.get_by_text("Passed."), f"teach-passed-{tone(theme)}")
-    assert set(json.loads((home / "labs.json").read_text())) == {"code-too-late"}
+    assert set(json.loads((home / "labs.json").read_text())) == {"code-after-31-seconds"}
     person.click(lab_card.get_by_role("button", name="Start over"))
-    lab_card.get_by_role("button", name="A token: the person agreed").wait_for()
+    lab_card.get_by_role("button", name="200 and a token pair").wait_for()
     assert not (home / "sandbox.json").exists() and not (home / "profiles").exists()
     start = Person(window, lab, "00-start-here.ipynb")
     start.run_through("boxnb.labs.progress()")
@@ -127,10 +127,10 @@ def test_every_lab_is_passed_by_clicks(window: BrowserContext, lab: Lab, home: P
 def test_a_passed_lab_leads_to_the_next_one(window: BrowserContext, lab: Lab, home: Path) -> None:
     """It says when it was passed. Once the next lab is in the notebook, a button leads there, and the focus follows."""
     home.mkdir(parents=True, exist_ok=True)
-    (home / "labs.json").write_text(json.dumps({"code-too-late": 1790000000}))
+    (home / "labs.json").write_text(json.dumps({"code-after-31-seconds": 1790000000}))
     person = Person(window, lab, TEACH.format("03-break-it"))
-    person.run_through("code-too-late")
-    lab_card = card(person, "code-too-late")
+    person.run_through("code-after-31-seconds")
+    lab_card = card(person, "code-after-31-seconds")
     lab_card.get_by_text("You passed this lab").wait_for()
     button = lab_card.get_by_role("button", name="Go to it")
     assert button.count() == 0
@@ -140,7 +140,7 @@ def test_a_passed_lab_leads_to_the_next_one(window: BrowserContext, lab: Lab, ho
     first = card(person, "code-used-twice").get_by_role("button").first
     assert first.evaluate("button => button === document.activeElement")
     person.click(lab_card.get_by_role("button", name="Do it again"))
-    lab_card.get_by_role("button", name="A token: the person agreed").wait_for()
+    lab_card.get_by_role("button", name="200 and a token pair").wait_for()
 
 
 @one_theme
@@ -156,7 +156,7 @@ def test_a_lab_works_with_the_keyboard(window: BrowserContext, lab: Lab) -> None
     assert run.evaluate("button => button === document.activeElement")
     person.page.keyboard.press("Enter")
     lab_card.get_by_text("As you predicted.").wait_for()
-    lab_card.get_by_role("button", name="Report it, and offer a new link").focus()
+    lab_card.get_by_role("button", name="Nothing: no code was issued").focus()
     person.page.keyboard.press("Enter")
     lab_card.get_by_text("Passed.").wait_for()
     assert person.executed().count(None) > 5  # Enter went to the lab, not to the notebook

@@ -7,10 +7,13 @@ from collections.abc import Callable
 import pytest
 
 from boxnb import labs
+from boxnb.labs import passed_labs
 from boxnb.labs.exercise import Choice, Exercise
 
 SHARE = 0.4
 """In at most this share of all labs, the right answer may be the longest of its three, or the shortest."""
+POSITIONS = (0.25, 0.42)
+"""Between these shares of all labs, the right answer is the first, the second and the third of its three."""
 SHORTEST = 0.6
 """A wrong answer has at least this part of the right answer's length."""
 
@@ -36,6 +39,17 @@ def test_the_length_of_an_answer_says_nothing(number: int, extreme: Callable[[li
     assert len(guessed) <= SHARE * len(labs.EXERCISES), guessed
 
 
+@pytest.mark.parametrize("position", range(3))
+@pytest.mark.parametrize("number", [0, 1], ids=["predictions", "explanations"])
+def test_the_position_of_an_answer_says_nothing(number: int, position: int) -> None:
+    """Someone who always chooses the first answer, the middle one or the last is right in about a third of the labs."""
+    guessed = [
+        name for name, exercise in labs.EXERCISES.items() if questions(exercise)[number][1] == position
+    ]
+    fewest, most = POSITIONS
+    assert fewest <= len(guessed) / len(labs.EXERCISES) <= most, guessed
+
+
 @pytest.mark.parametrize("name", labs.EXERCISES)
 def test_no_wrong_answer_is_much_shorter_than_the_right_one(name: str) -> None:
     """A distractor has at least 60 % of the right answer's length."""
@@ -51,3 +65,17 @@ def test_every_answer_has_its_own_words_and_reply(name: str) -> None:
     for choices, right in questions(exercise):
         assert len({choice.words for choice in choices}) == len({choice.reply for choice in choices}) == 3
         assert choices[right].words.lower() not in f"{exercise.title} {exercise.story}".lower()
+
+
+@pytest.mark.parametrize("name", labs.EXERCISES)
+def test_the_name_of_a_lab_says_nothing(name: str) -> None:
+    """The notebook shows the name above the card: it does not say how a request ends."""
+    assert not set(name.split("-")) & {"late", "expired", "missing", "limit", "html", "refused", "error"}
+    assert name not in passed_labs.RENAMED
+    assert labs.lab(name).exercise.name == name
+
+
+def test_the_earlier_names_of_labs_still_open_them() -> None:
+    """A copy of a notebook with an earlier name opens the same lab."""
+    for earlier, name in passed_labs.RENAMED.items():
+        assert labs.lab(earlier).exercise.name == name

@@ -24,22 +24,22 @@ def pass_lab(lab: Lab, *, prediction: int) -> None:
 def test_the_first_guess_is_saved_and_a_later_one_is_not() -> None:
     """Starting over does not improve the first guess, neither before the pass nor after it."""
     lab = labs.lab("consent-denied")
-    lab.predict(0)
+    lab.predict(1)
     assert passed_labs.load() == {} and passed_labs.entries()["consent-denied"].first_guess_right is False
     lab.reset()
-    pass_lab(lab, prediction=2)
+    pass_lab(lab, prediction=0)
     entry = passed_labs.entries()["consent-denied"]
     assert entry.first_guess_right is False
     assert entry.seconds is not None and 0 < entry.seconds < 120
     lab.reset()
-    lab.predict(2)
+    lab.predict(0)
     assert passed_labs.entries()["consent-denied"] == entry
 
 
 def test_progress_names_first_guesses_and_time() -> None:
     """One line has the labs passed, the first guesses, the time and the next lab."""
     assert repr(labs.progress()).startswith(f"Labs passed: 0 of {len(labs.EXERCISES)}. Next: ")
-    pass_lab(labs.lab("consent-denied"), prediction=2)
+    pass_lab(labs.lab("consent-denied"), prediction=0)
     passed_labs.begin("power-cut", right=False)
     line = repr(labs.progress())
     assert f"Labs passed: 1 of {len(labs.EXERCISES)}. First guess right: 1 of 1. Time: " in line
@@ -50,16 +50,20 @@ def test_progress_names_first_guesses_and_time() -> None:
 
 
 def test_files_of_older_versions_are_read_and_kept() -> None:
-    """A number is the time of a pass, with an unknown guess; the next change keeps it, and damage counts as empty."""
+    """A number is the time of a pass, under the lab's earlier name; the next change keeps it, and damage counts as empty."""
     passed_labs.mark_passed("power-cut")
     passed_labs.file().write_text('{"code-too-late": 1790000000.5, "nonsense": "x"}', encoding="utf-8")
-    assert passed_labs.load() == {"code-too-late": 1790000000.5}
+    assert passed_labs.load() == {"code-after-31-seconds": 1790000000.5}
     assert "First guess" not in repr(labs.progress())
-    passed_labs.begin("code-too-late", right=True)
+    passed_labs.begin("code-after-31-seconds", right=True)
     passed_labs.mark_passed("power-cut")
     saved = json.loads(passed_labs.file().read_text(encoding="utf-8"))
-    assert saved["code-too-late"] == {"began_at": None, "first_guess_right": None, "passed_at": 1790000000.5}
-    assert set(passed_labs.load()) == {"code-too-late", "power-cut"}
+    assert saved["code-after-31-seconds"] == {
+        "began_at": None,
+        "first_guess_right": None,
+        "passed_at": 1790000000.5,
+    }
+    assert set(passed_labs.load()) == {"code-after-31-seconds", "power-cut"}
     assert passed_labs.file().stat().st_mode & 0o777 == 0o600
     passed_labs.file().write_text("not json", encoding="utf-8")
     assert passed_labs.load() == {}
@@ -84,8 +88,8 @@ def test_the_record_of_practice_is_not_a_certificate(tmp_path: Path) -> None:
 def test_a_passed_lab_says_so_in_a_new_kernel() -> None:
     """It shows when it was passed, offers to do it again, and names the next lab of the lesson."""
     passed_labs.file().parent.mkdir(parents=True, exist_ok=True)
-    passed_labs.file().write_text('{"code-too-late": 1790000000.5}', encoding="utf-8")
-    lab = labs.lab("code-too-late")
+    passed_labs.file().write_text('{"code-after-31-seconds": 1790000000.5}', encoding="utf-8")
+    lab = labs.lab("code-after-31-seconds")
     page = lab_page.page(lab)
     assert lab.stage == "passed" and "You passed this lab</span> on 2026-09-21 at 14:13 UTC" in page
     assert "Next in this lesson: <b>The same code, twice</b>" in page

@@ -8,6 +8,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from boxnb import labs
+
 TEACH = Path(__file__).parents[2] / "notebooks" / "3-teach"
 FLOW, TIME, BREAK, ATTACK = "01-the-flow-by-hand", "02-tokens-over-time", "03-break-it", "04-attack-it"
 ANSWERS = {
@@ -80,3 +82,34 @@ def test_slides_do_not_speak_to_the_presenter() -> None:
     for cell in presented():
         if slide_type(cell) not in ("notes", "skip"):
             assert not re.search(r"You should see|\*\*Minute|You will learn|Before you begin", cell.source)
+
+
+LESSONS = (FLOW, TIME, BREAK, ATTACK, "06-beyond-box")
+MINUTES = {"word": 1 / 200, "code": 1 / 3, "lab": 3.0}
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_a_lesson_takes_the_time_that_it_states(name: str) -> None:
+    """Within a quarter, at 200 words a minute, 20 seconds a code cell, 3 minutes a lab; drawings are not counted."""
+    notebook = nbformat.read(TEACH / f"{name}.ipynb", as_version=4)
+    stated = re.search(r"\*\*Time\*\* (\d+) minutes", notebook.cells[0].source)
+    assert stated is not None
+    minutes = 0.0
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            text = re.sub(r"[|#*`-]+", " ", re.sub(r"\]\([^)]*\)", "]", cell.source))
+            minutes += MINUTES["word"] * len(text.split())
+        else:
+            minutes += MINUTES["lab" if cell.source.startswith('lab("') else "code"]
+    assert 0.75 <= minutes / int(stated[1]) <= 1.25, minutes
+
+
+@pytest.mark.parametrize("name", [BREAK, ATTACK])
+def test_a_heading_is_the_title_of_the_lab_below_it(name: str) -> None:
+    """The learner finds a lab of the progress table under the same words, and nothing between them says how it ends."""
+    heading = ""
+    for cell in nbformat.read(TEACH / f"{name}.ipynb", as_version=4).cells:
+        if cell.cell_type == "markdown":
+            heading = ([heading, *re.findall(r"^##+ (.+)$", cell.source, re.MULTILINE)])[-1]
+        elif opened := re.match(r'lab\("(.+)"\)', cell.source):
+            assert heading == labs.EXERCISES[opened[1]].title

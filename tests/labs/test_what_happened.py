@@ -29,7 +29,7 @@ def test_a_card_says_what_happened_only_after_the_run() -> None:
     lab = labs.lab("code-used-twice")
     happened = escaped(lab.exercise.happened)
     assert happened not in lab_page.page(lab)
-    lab.predict(0)
+    lab.predict(1)
     assert happened not in lab_page.page(lab)
     lab.run(lambda practice: practice.sign_in() and None)
     assert lab.problem and happened not in lab_page.page(lab)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from secrets import token_hex
 
 from boxnb import oauth
@@ -14,6 +15,12 @@ from boxnb.oauth import Client
 from boxnb.secret import Secret
 
 MALLORY = "ken.sato@example.com"
+REGISTERED = "https://reports.example/callback"
+NEARLY_RIGHT = (
+    f"{REGISTERED}?next=https://collector.example",
+    f"{REGISTERED}/next",
+    "https://reports.example.collector.example/callback",
+)
 
 
 def _forge(practice: Practice) -> str:
@@ -51,12 +58,13 @@ def _forged_redirect_evidence(record: Record) -> str:
 
 
 def _redirect_elsewhere(practice: Practice) -> None:
-    attackers_client = dataclasses.replace(practice.client, redirect_uri="https://collector.example/callback")
-    with practice.trace.played_by({"notebook": ATTACKER}):
-        practice.attempt(
-            "A link that sends the code elsewhere", lambda: practice.grant("s", client=attackers_client)
-        )
-    practice.attempt("The registered address", practice.sign_in)
+    app = practice.sandbox.register_app("Reports", [REGISTERED])
+    client = Client(app["client_id"], Secret(app["client_secret"]), REGISTERED, practice.client.server)
+    for uri in NEARLY_RIGHT:
+        attackers_client = dataclasses.replace(client, redirect_uri=uri)
+        with practice.trace.played_by({"notebook": ATTACKER}):
+            practice.attempt(f"A link with {uri}", partial(practice.grant, "s", client=attackers_client))
+    practice.attempt("The registered address", lambda: practice.sign_in(client=client))
 
 
 def _foreign_redirect_uri_evidence(record: Record) -> str:
@@ -98,11 +106,11 @@ def _grant_to_stranger(practice: Practice) -> None:
             "The stranger lists the users", lambda: practice.me(token, path="/users", agent=THIEF)
         )
     practice.sandbox.change_app(app["client_id"], enabled=False)
-    practice.trace.note("an admin disables the app: from now on, only approved apps are let in")
+    practice.trace.note("an admin disables this app")
     with practice.trace.played_by(by_stranger):
         practice.attempt("The stranger again", lambda: practice.me(token, path="/users", agent=THIEF))
         practice.attempt("The stranger's link again", lambda: practice.grant("s", client=stranger))
-    practice.attempt("Repair: the approved app still works", practice.sign_in)
+    practice.attempt("Repair: the other app is gone, and your own still works", practice.sign_in)
 
 
 def _consent_phishing_evidence(record: Record) -> str:
@@ -127,8 +135,8 @@ def _consent_phishing_evidence(record: Record) -> str:
 ATTACK_LABS = (
     Exercise(
         name="forged-state",
-        title="A redirect you did not ask for",
-        story="An attacker starts a sign-in with your app's link, presses Grant in their own browser, and keeps the address of the redirect unopened. Then they send you that address, and one click opens it in your browser. The notebook reads the code from it.",
+        title="A redirect that you did not ask for",
+        story="An attacker starts a sign-in with your app's link, presses Grant, and keeps the address of the redirect unopened. Then they send you that address, and one click opens it in your browser. The notebook reads the code from it.",
         question="If the notebook does not check the state, whose files does it read and write from now on?",
         predictions=(
             Choice(
@@ -151,84 +159,87 @@ ATTACK_LABS = (
         why="Why does checking the state prevent this?",
         explanations=(
             Choice(
-                "The state is encrypted with the client secret, so nobody can forge it",
-                "It is not encrypted: it is a random value, and the server returns it as it came.",
-            ),
-            Choice(
-                "The server refuses to issue a code for a state that it has not seen before",
-                "The server only returns the state; the notebook has to check it.",
-            ),
-            Choice(
                 "Only the redirect for my own link brings my random value back",
                 "An attacker cannot guess it. Compare the state before the exchange, in constant time, and drop a redirect that does not match: parse_redirect does this.",
             ),
+            Choice(
+                "The state names the account, so the notebook sees whose code it is",
+                "It is random text and names nobody. Think of who made it up, and for which link.",
+            ),
+            Choice(
+                "The server remembers who got which state, and refuses the wrong notebook",
+                "The server only hands the state back, and checks nothing. Think of who made it up, and for which link.",
+            ),
         ),
-        right_explanation=2,
+        right_explanation=0,
         rule="RFC 6749 10.12",
         notebook="04-attack-it",
     ),
     Exercise(
         name="stolen-code",
         title="A stolen code",
-        story="Someone reads the address over your shoulder and is faster than you: they send the code to the token endpoint first.",
-        question="They do not have the client secret. What do they get?",
+        story="Someone reads the address over your shoulder and is faster than you: they send the code to the token endpoint first. They do not have the client secret, so they get 400.",
+        question="Your notebook sends the same code two seconds later. What does it get?",
         predictions=(
             Choice(
-                "200 and a token: the code is valid, and they came first",
-                "For an app that has a secret, the code alone is not enough.",
+                "400 invalid_grant: the code has been sent before",
+                "Then a stranger could spoil any sign-in. A refused app does not use up the code.",
             ),
             Choice(
-                "400 invalid_client, and the code still works for you",
-                "The app is checked first; a refused app does not use up the code.",
-            ),
-            Choice("400, and the code is used up for both of us", "Then a stranger could spoil any sign-in."),
-        ),
-        right_prediction=1,
-        act=_steal_code,
-        evidence=_stolen_code_evidence,
-        happened="The thief sent the code with a guessed client secret, and got 400 invalid_client. The notebook then sent the same code with the right secret, and got a token pair. A code is of use only to the app that it was issued for.",
-        why="What protects an app that cannot keep a secret, such as one on a phone?",
-        explanations=(
-            Choice(
-                "PKCE: a secret that the app generates for this one request",
-                "RFC 7636; boxnb.oauth has new_verifier and challenge for servers that ask for it.",
+                "200 and an access token, without a refresh token",
+                "A response has both tokens, whatever a stranger tried before.",
             ),
             Choice(
-                "A longer code, which nobody can read in passing",
-                "Copying a long code takes no longer than copying a short one.",
-            ),
-            Choice(
-                "The state, which is different for each sign-in",
-                "The state protects you from codes you did not ask for, not from someone who reads yours.",
-            ),
-        ),
-        right_explanation=0,
-        rule="RFC 6749 4.1.3 and 3.2.1; RFC 7636",
-        notebook="04-attack-it",
-    ),
-    Exercise(
-        name="open-redirect",
-        title="A genuine link with one foreign part",
-        story="An email contains a genuine link to Box with your app's client ID, but its redirect URI leads to the attacker's own server.",
-        question="You open the link while you are signed in to Box. What happens?",
-        predictions=(
-            Choice(
-                "The code goes to the attacker's server, and I notice nothing",
-                "It would, if the server did not compare the address with the registered ones.",
-            ),
-            Choice(
-                "Box warns me about the unusual address, and I can continue",
-                "Nobody could judge the address on such a page; the server decides.",
-            ),
-            Choice(
-                "An error page at the authorization server, before it asks me anything",
-                "The address is compared, character by character, with the registered ones.",
+                "200 and a token pair, as if nothing had happened",
+                "The server checks the app first. A refused app does not use up the code.",
             ),
         ),
         right_prediction=2,
+        act=_steal_code,
+        evidence=_stolen_code_evidence,
+        happened="The thief sent the code with a guessed client secret, and got 400 invalid_client. The notebook then sent the same code with the right secret, and got a token pair. A code is of use only to the app that it was issued for.",
+        why="Which thief would have had more success?",
+        explanations=(
+            Choice(
+                "Someone who read the state as well: with both, the code is complete",
+                "The state is for the notebook that waits. The token endpoint never asks for it.",
+            ),
+            Choice(
+                "A colleague who uses the same app, and so has the same client secret",
+                "In a team that shares one app, the code is enough for 30 seconds. So exchange it at once, and show its address to nobody.",
+            ),
+            Choice(
+                "Someone in the same office, whose requests come from the same address",
+                "The server does not compare addresses. Think of what the thief lacked.",
+            ),
+        ),
+        right_explanation=1,
+        rule="RFC 6749 4.1.3 and 3.2.1",
+        notebook="04-attack-it",
+    ),
+    Exercise(
+        name="links-nearly-right",
+        title="Links that are nearly right",
+        story="Your app is registered with https://reports.example/callback. An attacker writes three links with your client ID. The first adds ?next=https://collector.example to that address, the second adds /next, and the third leads to https://reports.example.collector.example/callback.",
+        question="You open all three while you are signed in to Box. Where does a code go?",
+        predictions=(
+            Choice(
+                "Nowhere: each link ends at an error page",
+                "The address is compared, character by character, with the registered ones.",
+            ),
+            Choice(
+                "To the first address: its host and path are right",
+                "A page that reads next and forwards there would pass the code on. So the query is compared as well.",
+            ),
+            Choice(
+                "To the first two: both belong to reports.example",
+                "Any page of that host could then receive codes, also one that forwards them. So everything is compared.",
+            ),
+        ),
+        right_prediction=0,
         act=_redirect_elsewhere,
         evidence=_foreign_redirect_uri_evidence,
-        happened="The link with the attacker's address led to an error page at the authorization server. No code was issued, and nothing was sent to the attacker. The link with the registered address worked as usual.",
+        happened="Each of the three links led to an error page at the authorization server. No code was issued, and nothing was sent to the attacker. The link with the registered address worked as usual.",
         why="What must you do to keep this true?",
         explanations=(
             Choice(
@@ -245,7 +256,7 @@ ATTACK_LABS = (
             ),
         ),
         right_explanation=0,
-        rule="RFC 6749 10.6 and 10.15",
+        rule="RFC 6749 10.6 and 10.15; RFC 9700 2.1",
         notebook="04-attack-it",
     ),
     Exercise(
@@ -255,22 +266,22 @@ ATTACK_LABS = (
         question="You press Grant. What does the sender of the email have now?",
         predictions=(
             Choice(
-                "Nothing yet: for that, they also need my password",
-                "They never need it: a token works without a password.",
+                "A code, which is worth nothing without my app's client secret",
+                "The code belongs to the sender's app, and the sender has that app's secret.",
             ),
             Choice(
-                "A token pair for my account, until someone removes the app",
+                "A token pair for my account, until someone removes their app",
                 "The page did what it is made for: it gave the app that asked what you allowed.",
             ),
             Choice(
-                "My name and email address, as after signing in to a website with Box",
-                "The page listed what the app asked for, and that was access to files and users.",
+                "An access token: a refresh would need my second factor",
+                "A refresh needs neither you nor your second factor, only the client secret of the sender's own app.",
             ),
         ),
         right_prediction=1,
         act=_grant_to_stranger,
         evidence=_consent_phishing_evidence,
-        happened="The page was genuine, but the app was a stranger's, and so was the server to which the code went. With the token, the stranger listed the company's users, because you are an admin. Then an admin disabled the app: the stranger's token got 401, and the link led to an error page. Your own app, which is approved, still worked.",
+        happened="The page was genuine, but the app was a stranger's, and so was the server to which the code went. With the token, the stranger listed the company's users, because you are an admin. Then an admin disabled that app: the stranger's token got 401, and the link led to an error page. Your own app still worked.",
         why="Why did neither a strong password nor a second factor prevent this?",
         explanations=(
             Choice(

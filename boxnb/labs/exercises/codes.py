@@ -56,16 +56,19 @@ def _wrong_redirect_uri_evidence(record: Record) -> str:
     for call in evidence.opened_links(record):
         for other in evidence.decisions(record):
             requested, registered = evidence.redirect_uri(call), evidence.redirect_uri(other)
-            same_host = evidence.host(requested) == evidence.host(registered)
+            same_host = evidence.host(requested) == evidence.host(registered) == "127.0.0.1"
             if call["status"] == 400 and requested and requested != registered and same_host:
                 return f"the link with {requested} led to an error page (400), not to a redirect; {registered} was accepted."
     return ""
 
 
 def _deny_consent(practice: Practice) -> None:
+    morning = practice.sign_in()
     state = oauth.new_state()
     redirect = practice.grant(state, deny=True)
-    practice.attempt("Read the redirect", lambda: oauth.parse_redirect(redirect, state=state))
+    server = practice.client.server
+    practice.attempt("Read the redirect", lambda: oauth.parse_redirect(redirect, state=state, server=server))
+    practice.attempt("The access token of the morning", lambda: practice.me(morning))
 
 
 def _denied_consent_evidence(record: Record) -> str:
@@ -80,41 +83,41 @@ def _denied_consent_evidence(record: Record) -> str:
 
 CODE_LABS = (
     Exercise(
-        name="code-too-late",
+        name="code-after-31-seconds",
         title="A code, 31 seconds later",
         story="You pressed Grant, the phone rang, and you pasted the address with the code half a minute later.",
         question="How does the token endpoint respond?",
         predictions=(
             Choice(
-                "A token: the person agreed, and that still counts",
+                "200 and a token pair: the person did press Grant",
                 "The person agreed, but after 30 seconds the code no longer proves it.",
             ),
-            Choice("400 invalid_grant: the code has expired", "In Box, a code is valid for 30 seconds."),
             Choice(
                 "401 invalid_client: the app must identify itself again",
                 "The client secret was sent with the code, as always. The app is known; the code is too old.",
             ),
+            Choice("400 invalid_grant: the code has expired", "In Box, a code is valid for 30 seconds."),
         ),
-        right_prediction=1,
+        right_prediction=2,
         act=_exchange_late,
         evidence=_late_code_evidence,
         happened="The code was exchanged 31 seconds after Grant, and the token endpoint refused it with 400 invalid_grant. The person pressed Grant again. The new code was exchanged at once, and a token pair came back. Being too late costs one press of Grant, nothing more.",
         why="Why is a code valid for such a short time?",
         explanations=(
             Choice(
-                "The code and the access token share one hour, so the code has to leave most of it",
-                "The two lifetimes are unrelated: the hour starts when the token is issued. Think of where a code travels.",
-            ),
-            Choice(
-                "It travels through the browser's address bar, where others can see it",
+                "It comes through the browser, whose history and address bar others can see",
                 "An address is saved in history and logs, and anyone behind you can read it. A program exchanges the code at once, so 30 seconds are plenty. If it is too late, request a new one: that takes one click on Grant.",
             ),
             Choice(
-                "The server keeps the sign-in page open until the code comes back",
-                "The page is long gone: the server only remembers the code. Think of where that code travels.",
+                "It is made for one computer, and that computer's address can change at any moment",
+                "A code is not tied to a computer. Think of the way on which it comes back.",
+            ),
+            Choice(
+                "The server has to store every code until somebody exchanges it",
+                "A code is one line in a table, and the standard allows up to ten minutes (RFC 6749 4.1.2). Think of the way on which it comes back.",
             ),
         ),
-        right_explanation=1,
+        right_explanation=0,
         rule="RFC 6749 4.1.2; Box guide: Token expiration",
     ),
     Exercise(
@@ -123,25 +126,22 @@ CODE_LABS = (
         story="You ran the cell that exchanges the code, and ran it again within the 30 seconds.",
         question="What is the second response?",
         predictions=(
-            Choice("200 with the same token again", "A code works only once, even before it expires."),
-            Choice(
-                "200 with a second, different token", "Then anyone who saw the address could get one as well."
-            ),
             Choice(
                 "400 invalid_grant: the code has been used",
                 "A code works once, and the first exchange was that one time.",
             ),
+            Choice("200 with the same token pair again", "A code works only once, even before it expires."),
+            Choice(
+                "200 with a second pair, which replaces the first",
+                "Then anyone who saw the address could get one as well.",
+            ),
         ),
-        right_prediction=2,
+        right_prediction=0,
         act=_exchange_twice,
         evidence=_reused_code_evidence,
         happened="The first exchange got a token pair. The second sent the same code a moment later and got 400 invalid_grant. The tokens from the first exchange were not affected here. If the first answer is lost, get a new code.",
         why="Why can a code be used only once?",
         explanations=(
-            Choice(
-                "A second use means that someone else may have seen the code",
-                "A server may even revoke the tokens from the first use (RFC 6749 4.1.2). Do not run the exchange twice: get a new code.",
-            ),
             Choice(
                 "A person may have only one access token for each app",
                 "Sign in twice, and both tokens work. Think of who else could send the code.",
@@ -150,8 +150,12 @@ CODE_LABS = (
                 "The client secret changes after the first exchange",
                 "The client secret stays the same until you reset it in the console. Think of who else could send the code.",
             ),
+            Choice(
+                "A second use means that someone else may have seen the code",
+                "A server may even revoke the tokens from the first use (RFC 6749 4.1.2). Do not run the exchange twice: get a new code.",
+            ),
         ),
-        right_explanation=0,
+        right_explanation=2,
         rule="RFC 6749 4.1.2 and 10.5",
     ),
     Exercise(
@@ -177,63 +181,63 @@ CODE_LABS = (
         act=_use_wrong_redirect_uri,
         evidence=_wrong_redirect_uri_evidence,
         happened="The link with /other led to an error page at the authorization server. Nobody was asked to sign in, and the browser was not sent to /other. The link with the registered URI worked. The repair is in the Developer Console: register exactly the URI that the link sends.",
-        why="Why is the error not sent to the redirect URI, as other errors are?",
+        why="A person's Deny is sent to the redirect URI. Why not this error?",
         explanations=(
             Choice(
-                "That address is the very thing that cannot be trusted",
+                "An error can be sent only after a sign-in, and nobody has signed in yet",
+                "Other mistakes in a link are reported to the redirect URI, such as an unknown scope (RFC 6749 4.1.2.1). Think of who wrote this link.",
+            ),
+            Choice(
+                "Whoever wrote the link chose this address, and it may be an attacker's",
                 "So the server shows a page to the person. Repair: register the URI in the console, letter by letter; on loopback, only the port can differ.",
             ),
             Choice(
-                "The app must not learn which redirect URIs are registered",
-                "The app's owner registered them, so they are not secret. Think of who would receive the error.",
-            ),
-            Choice(
-                "A page on 127.0.0.1 can receive codes, but not errors",
-                "It can receive both: a denial is sent there. Think of what the server knows about this address.",
+                "The notebook does not listen at this address, so nobody would read it",
+                "The server cannot know who listens where, and does not ask. Think of who wrote this link.",
             ),
         ),
-        right_explanation=0,
+        right_explanation=1,
         rule="RFC 6749 4.1.2.1 and 3.1.2.4; RFC 8252 7.3",
     ),
     Exercise(
         name="consent-denied",
         title="Deny",
-        story="The person signs in, reads what the app asks for, and presses Deny.",
+        story="The notebook has been signed in since this morning. In the afternoon it opens a new link, and this time the person reads what the app asks for and presses Deny.",
         question="What does the notebook get?",
         predictions=(
-            Choice(
-                "Nothing: the browser stays on the server's page",
-                "The browser comes back, and the notebook finds out.",
-            ),
-            Choice(
-                "A code, which the token endpoint then refuses with 400",
-                "There is no code at all: the refusal is in the redirect.",
-            ),
             Choice(
                 "A redirect with error=access_denied and the state",
                 "A refusal is an answer too, and the server sends it back like any other answer.",
             ),
+            Choice(
+                "A redirect with a code, which the token endpoint refuses",
+                "There is no code at all: the refusal is in the redirect.",
+            ),
+            Choice(
+                "Nothing: the browser stays on a page of the authorization server",
+                "The browser comes back, and the notebook finds out.",
+            ),
         ),
-        right_prediction=2,
+        right_prediction=0,
         act=_deny_consent,
         evidence=_denied_consent_evidence,
-        happened="After Deny, the browser came back to the notebook with error=access_denied and the state. There was no code, so nothing was exchanged. The state showed that this was the answer to the notebook's own link.",
-        why="What should the notebook do now?",
+        happened="After Deny, the browser came back with error=access_denied and the state, and without a code. boxnb's message speaks to the person at the panel, who may have pressed the wrong button. The access token of the morning still got 200.",
+        why="What does a Deny end, besides this one request?",
         explanations=(
             Choice(
-                "Open the link again until the person agrees",
-                "The person has answered. A program that keeps asking gets removed.",
+                "The app's earlier tokens for this person, because the newest answer counts",
+                "The access token of the morning still worked. To end it, revoke it or remove the app's access.",
             ),
             Choice(
-                "Report it, and offer a new link in case it was a mistake",
-                "The state is checked here as well: a forged denial is not a denial. Nothing was exchanged, so nothing needs to be undone.",
+                "The app's permission to ask this person again, until an admin allows it",
+                "The next link asks again. A program should not use that: report the answer, and wait until the person wants to sign in.",
             ),
             Choice(
-                "Continue with the tokens that were saved earlier",
-                "They may still work, because the refusal concerns only the new request. But the person has just said no, and must not find out later that it changed nothing.",
+                "Nothing: no code was issued, and the sign-in of the morning goes on",
+                "So there is nothing to clean up. Report the answer, and offer a new link in case it was a mistake. What Box does with earlier tokens is not documented; the sandbox leaves them alone.",
             ),
         ),
-        right_explanation=1,
+        right_explanation=2,
         rule="RFC 6749 4.1.2.1, access_denied",
     ),
 )
