@@ -139,6 +139,8 @@ def access(
     )
     if collaborations is None and not files:
         inputs.miss("the collaborations on single files were not read, because of files=False")
+    known = set(everything["type"].astype("str") + everything["id"])
+    invitations = invitations[(invitations["item_type"].astype("str") + invitations["item_id"]).isin(known)]
     grants = [_owners(everything), _invitations(inputs, box, invitations), _links(everything, now(box))]
     rows = _by_person_and_item(pd.concat(grants, ignore_index=True), everything, users)
     parents = above["parent_id"].astype("object").where(above["parent_id"].notna(), None)

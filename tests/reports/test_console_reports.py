@@ -154,7 +154,7 @@ def test_reports_on_sharing_are_those_of_the_walk(company: Company, name: str) -
         "path",
     }  # a name is hidden while an invitation is pending, and a path begins where access begins
     for column in expected.columns.difference(list(left_out)):
-        differs = result[column].astype(str) != expected[column].astype(str)
+        differs = result[column].astype(str).fillna("") != expected[column].astype(str).fillna("")
         assert not differs.any(), (
             column,
             result.loc[differs, column].tolist(),
