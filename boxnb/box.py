@@ -7,7 +7,7 @@ import time
 from . import store, transfer
 from .api.connection import Connection
 from .cards import card_html
-from .datasets import content, estimate, event_log, listing, people, sharing
+from .datasets import console, content, estimate, event_log, listing, people, sharing
 from .errors import NotSignedInError
 from .oauth import Clock
 from .oauth.failures import ONBOARDING
@@ -34,6 +34,7 @@ class Box(Connection):
     shared_links = sharing.shared_links
     events = event_log.events
     frame = listing.frame
+    console = console.console
     estimate = estimate.estimate
     upload = transfer.upload
     upload_folder = transfer.upload_folder

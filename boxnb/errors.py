@@ -176,6 +176,10 @@ class IdError(ArgumentError):
     """An argument is not a Box ID. No request was sent."""
 
 
+class ConsoleError(ArgumentError):
+    """A report of the Admin Console is not there, or a file is not such a report. The message says where boxnb looked."""
+
+
 class FrameError(BoxNotebookError, ValueError):
     """A DataFrame argument lacks a column that a report or dataset needs. The message names it."""
 

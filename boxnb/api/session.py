@@ -29,9 +29,10 @@ from ..transport.sessions import (
 )
 from ..transport.waits import NOTICED, retry_after, wait_sentence
 from . import arguments, ids
-from .failures import READ_METHODS, CallRecord, api_error, attach_record, endpoint, scope_of
+from .failures import CallRecord, api_error, attach_record, endpoint, scope_of
 from .ledger import Ledger
 from .rate_limit import LIMITS, Pacer
+from .writes import UNSURE, is_read
 
 TIMEOUT = (10.0, 60.0)
 """The most seconds to wait for a connection, and then for the next byte of the response."""
@@ -133,7 +134,7 @@ class BoxSession(Session):
                 if (
                     attempt == attempts
                     or hopeless(error)
-                    or not (verb in READ_METHODS or never_connected(error))
+                    or not (is_read(verb, url) or never_connected(error))
                 ):
                     raise
                 wait = _backoff(attempt)
@@ -152,7 +153,7 @@ class BoxSession(Session):
                 is_last = attempt == attempts or waited + wait > PATIENCE
                 if response.status_code == 429:
                     limits[-1].pause_all(wait)  # pauses the calls of all threads and processes
-                if is_last or not _worth_retrying(verb, response.status_code):
+                if is_last or not _worth_retrying(verb, url, response.status_code):
                     return response
                 response.close()
                 if response.status_code != 429:
@@ -254,13 +255,18 @@ class BoxSession(Session):
                 raise NetworkError(
                     "The sandbox has stopped. Run the cell with boxnb.connect again to start it."
                 ) from error
-            raise NetworkError(network_trouble(error)) from error
+            is_lost = isinstance(error, NETWORK_ERRORS) and not never_connected(error)
+            is_unsure = is_lost and not is_read(method, path)
+            raise NetworkError(network_trouble(error, UNSURE if is_unsure else "try again")) from error
         if response.status_code >= 400:
             raise api_error(response)
         return response
 
     def get_bytes(self, path: str, **params: Any) -> bytes:
-        """Return the undecoded body of a ``GET`` request, for :class:`boxnb.frames.Table`."""
+        """Return the undecoded body of a ``GET`` request, for :class:`boxnb.frames.Table`.
+
+        ``as_user`` is the id of the user to act as. All other arguments are parameters of Box.
+        """
         return self._get(path, params).content
 
     def _get(self, path: str, params: dict[str, Any]) -> requests.Response:
@@ -287,8 +293,8 @@ def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedReque
     return request  # without an auth argument, requests would add credentials from .netrc
 
 
-def _worth_retrying(verb: str, status: int) -> bool:
-    return status == 429 or (verb in READ_METHODS and status in (500, 502, 503, 504))
+def _worth_retrying(verb: str, url: str, status: int) -> bool:
+    return status == 429 or (is_read(verb, url) and status in (500, 502, 503, 504))
 
 
 def _backoff(attempt: int) -> float:

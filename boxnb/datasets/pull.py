@@ -92,9 +92,13 @@ class Pull:
         CancelledError
             The pull was interrupted. Only threads that are still running raise this.
         """
+        self.check_stopped()
+        return self._box.session.get_bytes(path, **{"as_user": self._as_user, **params})
+
+    def check_stopped(self) -> None:
+        """Raise ``CancelledError`` if the pull was interrupted."""
         if self._stopped:
             raise CancelledError("The pull was interrupted.")
-        return self._box.session.get_bytes(path, **{"as_user": self._as_user, **params})
 
     def listing(self, pages: Callable[..., Turning], path: str, **params: Any) -> Listing:
         """Fetch all pages of one listing without adding them to the table; thread-safe.

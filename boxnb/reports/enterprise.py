@@ -25,7 +25,8 @@ from boxnb.frames.pages import NAMELESS, folders_of, whole_number
 from boxnb.frames.requirements import with_columns
 from boxnb.frames.schema import Column
 
-from .shape import CONTENT, Inputs, domain, now, shaped
+from . import from_console
+from .shape import CONTENT, USERS, Inputs, domain, now, shaped
 
 if TYPE_CHECKING:
     from boxnb.api.connection import Connection
@@ -187,7 +188,17 @@ def _with_paths(frame: pd.DataFrame, active: set[str], managed: set[str]) -> pd.
     ordered_keys = key.iloc[order]
     first = ~ordered_keys.duplicated() | ordered_keys.isna()  # rows without an id are not duplicates
     once = frame.iloc[np.sort(order[first.to_numpy()])].reset_index(drop=True)
-    folders = once[(once["type"] == "folder") & once["id"].notna()]
+    paths = paths_of(once)
+    parent_paths = [paths.get(parent, ("", 1)) for parent in once["parent_id"].astype("object")]
+    once["path"] = pd.Series([path for path, _ in parent_paths], dtype="str")
+    once["depth"] = pd.Series([depth for _, depth in parent_paths], dtype="Int64")
+    once["ownership"] = ownership_of(once["owned_by_id"], active, managed)
+    return once.sort_values(["depth", "path", "name", "id"], ignore_index=True)
+
+
+def paths_of(items: pd.DataFrame) -> dict[str, tuple[str, int]]:
+    """Return the path and the depth of whatever is in each folder, as far as its ancestor folders are among the items."""
+    folders = items[(items["type"] == "folder") & items["id"].notna()]
     parents = dict(zip(folders["id"], folders["parent_id"], strict=True))
     names = dict(zip(folders["id"], folders["name"].fillna(NAMELESS), strict=True))
     paths: dict[str, tuple[str, int]] = {}
@@ -195,14 +206,11 @@ def _with_paths(frame: pd.DataFrame, active: set[str], managed: set[str]) -> pd.
         chain = ancestors(folder_id, parents)
         path = "/".join(names[folder] for folder in reversed(chain)).lstrip("/")
         paths[folder_id] = path, len(chain) + 1
-    parent_paths = [paths.get(parent, ("", 1)) for parent in once["parent_id"].astype("object")]
-    once["path"] = pd.Series([path for path, _ in parent_paths], dtype="str")
-    once["depth"] = pd.Series([depth for _, depth in parent_paths], dtype="Int64")
-    once["ownership"] = _ownership_of(once["owned_by_id"], active, managed)
-    return once.sort_values(["depth", "path", "name", "id"], ignore_index=True)
+    return paths
 
 
-def _ownership_of(owner: pd.Series, active: set[str], managed: set[str]) -> Any:
+def ownership_of(owner: pd.Series, active: set[str], managed: set[str]) -> Any:
+    """Return ``active``, ``left`` or ``outside`` for each owner, as a categorical."""
     ownership = np.where(owner.isin(active), "active", np.where(owner.isin(managed), "left", "outside"))
     return pd.Categorical(ownership, categories=["active", "left", "outside"])
 
@@ -212,11 +220,12 @@ def items(
 ) -> pd.DataFrame:
     """Return the columns of content that a report needs, from the caller's DataFrame or, without one, from a walk.
 
-    A DataFrame from ``box.tree`` lacks two of these columns. boxnb lists the users to compute ``ownership``; ``seen_as`` is
+    A console report gets the columns that it lacks. A DataFrame from ``box.tree`` lacks two of them. boxnb lists the users to compute ``ownership``; ``seen_as`` is
     the user that the walk acted as.
     """
     needed = {*names.split(), *optional.split()}
     if isinstance(of, pd.DataFrame):
+        of = from_console.content(inputs, box, of)
         if "ownership" in needed - {*of.columns} and "owned_by_id" in of:
             owner = with_columns(of, f"reports.{inputs.report}", "owned_by_id", CONTENT, "reports.content")
             of = of.assign(ownership=_fetch_ownership(inputs, box, owner["owned_by_id"]))
@@ -228,11 +237,16 @@ def items(
 def _fetch_ownership(inputs: Inputs, box: Connection, owner: pd.Series) -> Any:
     users = people.users(box)
     inputs.record_source(users)
-    return _ownership_of(owner, set(users.loc[users["status"] != "inactive", "id"]), set(users["id"]))
+    return ownership_of(owner, set(users.loc[users["status"] != "inactive", "id"]), set(users["id"]))
 
 
 def collaborations(
-    box: Connection, *, of: pd.DataFrame | None = None, flagged: bool = False, files: bool = False
+    box: Connection,
+    *,
+    of: pd.DataFrame | None = None,
+    flagged: bool = False,
+    files: bool = False,
+    users: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
     List everyone who was invited to the enterprise's content: one row per collaboration, on the folder it was made for.
@@ -251,6 +265,8 @@ def collaborations(
     files : bool
         Also read files that Box flags as having collaborators, with one call each; Box flags every file below a shared
         folder. By default, collaborations on single files are missing.
+    users : DataFrame, optional
+        From ``box.users()``.
 
     Returns
     -------
@@ -266,14 +282,16 @@ def collaborations(
     inputs = Inputs("collaborations")
     optional = "has_collaborations name path depth owned_by_login ownership seen_as"
     content_rows = items(inputs, box, of, "type id", optional)
-    users = people.users(box)
+    own_users = people.users(box) if users is None else users
+    known_users = with_columns(own_users, "reports.collaborations", "id login", USERS, "box.users")
     selected = _selected_items(content_rows, flagged=flagged, files=files)
     fields = schema.fields(schema.COLLABORATIONS)
 
     def work(pull: Pull) -> None:
         pull.inherit(inputs.frames[-1], "reports.content" if of is not None else "")
-        for source in (*inputs.frames[:-1], users):
+        for source in inputs.frames[:-1]:
             pull.inherit(source)
+        pull.inherit(own_users, "" if users is None else "box.users")
 
         def listing_of(row: tuple[str, str, str]) -> Listing:
             path = f"/{row[0]}s/{quote(row[1], safe='')}/collaborations"
@@ -295,7 +313,7 @@ def collaborations(
         query,
         work,
         computed=REQUESTED,
-        tidy=lambda rows: _invitations(box, rows, content_rows, users),
+        tidy=lambda rows: _invitations(box, rows, content_rows, known_users),
     )
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from boxnb.datasets import event_log, people
 
-from . import enterprise
+from . import enterprise, from_console
 from .shape import ANONYMOUS, EVENTS, Inputs, days_since, now, shaped
 
 if TYPE_CHECKING:
@@ -103,6 +103,7 @@ LINKED = """type id name path size owned_by_login ownership shared_link_url shar
 
 def _invitations(inputs: Inputs, box: Connection, of: pd.DataFrame | None, names: str) -> pd.DataFrame:
     source = "reports.collaborations"
+    of = from_console.invitations(inputs, box, of) if of is not None else None
     return inputs.take(of, lambda: enterprise.collaborations(box), names, enterprise.INVITATIONS, source)
 
 
@@ -119,7 +120,8 @@ def external_collaborators(box: Connection, *, of: pd.DataFrame | None = None) -
     ----------
     box : Box
     of : DataFrame, optional
-        From :func:`boxnb.reports.collaborations`; pulled by default, which takes one call per folder.
+        From :func:`boxnb.reports.collaborations` or ``box.console("collaborations")``; pulled by default, which takes one call
+        per folder.
 
     Returns
     -------
@@ -149,13 +151,14 @@ def shared_links(box: Connection, *, of: pd.DataFrame | None = None) -> pd.DataF
     ----------
     box : Box
     of : DataFrame, optional
-        From :func:`boxnb.reports.content`, or some of its rows; walked by default.
+        From :func:`boxnb.reports.content`, or some of its rows, or from ``box.console("shared_links")``; walked by default.
 
     Returns
     -------
     pandas.DataFrame
         Columns of :data:`LINKS`; ``protection`` is ``none`` (open to anyone, without expiry or password), ``password``,
-        ``expiry``, ``password and expiry``, ``sign-in`` (open only to people who sign in) or ``expired``.
+        ``expiry``, ``password and expiry``, ``sign-in`` (open only to people who sign in), ``expired``, or ``unknown`` if a
+        console report does not say whether there is a password.
     """
     inputs = Inputs("shared_links")
     items = enterprise.items(inputs, box, of, LINKED)
@@ -173,9 +176,10 @@ def shared_links(box: Connection, *, of: pd.DataFrame | None = None) -> pd.DataF
     rows.loc[password, "protection"] = "password"
     rows.loc[expiry, "protection"] = "expiry"
     rows.loc[expiry & password, "protection"] = "password and expiry"
+    rows.loc[rows["is_password_enabled"].isna(), "protection"] = "unknown"
     rows.loc[rows["access"] != "open", "protection"] = "sign-in"
     rows.loc[rows["is_expired"], "protection"] = "expired"
-    order = ["none", "expiry", "password", "password and expiry", "sign-in", "expired"]
+    order = ["none", "unknown", "expiry", "password", "password and expiry", "sign-in", "expired"]
     rows["_order"] = rows["protection"].map({name: number for number, name in enumerate(order)})
     folders_first = rows["type"] != "folder"
     ordered = rows.assign(_file=folders_first).sort_values(["_order", "_file", "path", "name"])

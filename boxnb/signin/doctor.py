@@ -14,14 +14,17 @@ import pandas as pd
 import requests
 
 from .. import oauth, store
+from ..api.connection import Connection
 from ..api.failures import api_error
 from ..api.session import BoxSession
 from ..auth import RotatingAuth
 from ..cards import Alert, card_html
+from ..datasets import console
 from ..errors import (
     AccessTokenRejectedError,
     BoxNotebookError,
     BoxUnavailableError,
+    ConsoleError,
     ForbiddenError,
     HostNotAllowedError,
     InvalidClientError,
@@ -254,9 +257,35 @@ def _check_sign_in(profile: str, clock: Clock) -> Iterator[Finding]:
         yield Finding(
             "role", "look", f"{role}: sees only their own content.", "Sign in as an admin or co-admin."
         )
+    if role in ("admin", "coadmin"):
+        yield _finding_or_failure("console reports", partial(_check_console_reports, profile, clock))
     for check, path, query, subject in PROBES:
         yield _finding_or_failure(check, partial(_probe, session, check, path, query, subject))
     yield _finding_or_failure("As-User", partial(_check_as_user, session, str(me.get("id"))))
+
+
+def _check_console_reports(profile: str, clock: Clock) -> Finding:
+    """Say which reports of the Admin Console are there, and how old the newest run of each is."""
+    box = Connection(profile, clock=clock)
+    try:
+        runs = console.console(box)
+    except ConsoleError:
+        runs = None
+    if runs is None or not len(runs):
+        finding = "There are none. If an admin runs reports in the Admin Console, box.console() reads them."
+        return Finding("console reports", "ok", finding)
+    newest = runs[runs["run_at"].notna()].drop_duplicates("report")
+    now = pd.Timestamp(box.session.auth.now(), unit="s")
+    ages = [
+        f"{report} ({_days((now - run_at).days)})"
+        for report, run_at in zip(newest["report"], newest["run_at"], strict=True)
+    ]
+    return Finding("console reports", "ok", f"box.console() reads: {', '.join(ages)}.")
+
+
+def _days(days: int) -> str:
+    """Return the age of a report. Its name has a local time, so that it may seem to be from tomorrow."""
+    return "today" if days < 1 else "1 day old" if days == 1 else f"{days} days old"
 
 
 def _finding_or_failure(check: str, probe: Callable[[], Finding]) -> Finding:

@@ -22,7 +22,12 @@ from boxnb.widgets import charts, views
 from boxnb.widgets.tree_state import Branches, from_frame
 
 COMPANY = Path(__file__).parents[2] / "data" / "sandbox"
-ARGUMENTS = {"estimate": ("content",), "file_history": ("1",), "user_history": ("ada.admin@example.com",)}
+ARGUMENTS = {
+    "estimate": ("content",),
+    "file_history": ("1",),
+    "user_history": ("ada.admin@example.com",),
+    "visible_to": ("ada.admin@example.com",),
+}
 EVENTS = {
     "downloads",
     "file_history",

@@ -1,5 +1,7 @@
 """Make openapi.json.gz: what Box's OpenAPI description says about the sandbox's paths, as names, types and statuses.
 
+Also make every_operation.json.gz, which says the same about all paths.
+
     python tests/sandbox/make_openapi.py ../shared/box-openapi.json
 
 Descriptions, examples and titles are left out: only facts, no prose.
@@ -15,6 +17,7 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 SUBSET_FILE = HERE / "openapi.json.gz"
+WHOLE_FILE = HERE / "every_operation.json.gz"
 FULL_DESCRIPTION = HERE.parents[2] / "shared" / "box-openapi.json"
 PROSE = {"description", "example", "examples", "title", "externalDocs", "tags", "summary", "deprecated"}
 METHODS = {"get", "post", "put", "delete", "options"}
@@ -85,6 +88,24 @@ def subset(full_description: dict[str, Any]) -> dict[str, Any]:
         for method in METHODS & set(methods):
             if (method, shape(path)) in implemented:
                 operations[f"{method} {path}"] = operation(methods[method])
+    return with_schemas(full_description, operations)
+
+
+def whole(full_description: dict[str, Any]) -> dict[str, Any]:
+    """Return all operations, each with its servers and whether it needs a body, and every schema they refer to."""
+    operations = {}
+    for path, methods in full_description["paths"].items():
+        for method in (METHODS | {"patch"}) & set(methods):
+            source = methods[method]
+            operations[f"{method} {path}"] = operation(source) | {
+                "servers": [server["url"] for server in source.get("servers", [])],
+                "needs_body": source.get("requestBody", {}).get("required", False),
+            }
+    return with_schemas(full_description, operations)
+
+
+def with_schemas(full_description: dict[str, Any], operations: dict[str, Any]) -> dict[str, Any]:
+    """Return operations with every schema they refer to."""
     schemas: dict[str, Any] = {}
     pending = references(operations)
     while pending:
@@ -96,11 +117,12 @@ def subset(full_description: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Write the subset of the description whose path is on the command line."""
+    """Write both parts of the description whose path is on the command line."""
     full_description = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    content = json.dumps(subset(full_description), sort_keys=True, separators=(",", ":")).encode()
-    SUBSET_FILE.write_bytes(gzip.compress(content, 9, mtime=0))
-    print(f"{SUBSET_FILE.name}: {len(content)} bytes, {SUBSET_FILE.stat().st_size} compressed")
+    for file, part in ((SUBSET_FILE, subset), (WHOLE_FILE, whole)):
+        content = json.dumps(part(full_description), sort_keys=True, separators=(",", ":")).encode()
+        file.write_bytes(gzip.compress(content, 9, mtime=0))
+        print(f"{file.name}: {len(content)} bytes, {file.stat().st_size} compressed")
 
 
 if __name__ == "__main__":

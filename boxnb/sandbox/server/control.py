@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from . import console_reports
 from .context import ADMIN_SCOPES, SCOPES, Context, context_of, parse_json
 
 Command = Callable[[Context, dict[str, Any]], Any]
@@ -179,6 +180,7 @@ COMMANDS: dict[str, Command] = {
     "apps": register,
     "app": change_app,
     "user": change_user,
+    "console_reports": console_reports.run,
     "faults": faults,
     "record": record,
     "stop": stop,
