@@ -70,7 +70,7 @@ def frame(box: Connection, path: str, *, as_user: str | None = None, **params: A
     if "marker" in query_params:
         query_params["usemarker"] = "true"
 
-    def work(pull: _FramePull) -> None:
+    def work(pull: FramePull) -> None:
         pull.attrs["dataset"] = "frame"
         first = pull.fetch(path, **query_params)
         if not (response := _object_of(first)):
@@ -90,10 +90,10 @@ def frame(box: Connection, path: str, *, as_user: str | None = None, **params: A
         pull.follow(*_pages_after(pull, path, first, query_params))
 
     recorded_query = {"path": path, **params}
-    return run_pull(box, f"frame {path}", (), recorded_query, work, as_user=as_user, pull_class=_FramePull)
+    return run_pull(box, f"frame {path}", (), recorded_query, work, as_user=as_user, pull_class=FramePull)
 
 
-class _FramePull(Pull):
+class FramePull(Pull):
     """A pull that holds decoded entries, because their columns are known only at the end."""
 
     def __init__(self, *args: Any) -> None:
@@ -101,10 +101,12 @@ class _FramePull(Pull):
         self.entries: list[Any] = []
 
     def rows_in_flight(self) -> int:
+        """Return the number of rows fetched so far."""
         return len(self.entries)
 
     def tidy(self, frame: pd.DataFrame) -> pd.DataFrame:
-        frame = _frame_of(self.entries)
+        """Return the entries as a DataFrame."""
+        frame = frame_of(self.entries)
         self.odd = int(frame[EXTRA].notna().sum()) if EXTRA in frame else 0
         return frame
 
@@ -112,18 +114,21 @@ class _FramePull(Pull):
         """Decode and collect the entries of one page, and return its paging fields."""
         page, raw_entries = loose(content)
         page.rows = len(raw_entries)
-        entries = [_entry(raw) for raw in raw_entries]
-        if unread := sum(not isinstance(entry, dict) for entry in entries):
-            self.record_missing(f"{unread} entries that are not objects (see the column entry)")
         if position := page.stream_position:
             self.attrs["position"] = later_position(self.attrs.get("position", "0"), position)
+        self.add_entries([_entry(raw) for raw in raw_entries])
+        return page
+
+    def add_entries(self, entries: list[Any]) -> None:
+        """Add the decoded entries of one page."""
+        if unread := sum(not isinstance(entry, dict) for entry in entries):
+            self.record_missing(f"{unread} entries that are not objects (see the column entry)")
         self.entries += entries
         self.pages += 1
         self.report()
-        return page
 
 
-def _pages_after(pull: _FramePull, path: str, first: bytes, query: dict[str, Any]) -> tuple[Turning, str]:
+def _pages_after(pull: FramePull, path: str, first: bytes, query: dict[str, Any]) -> tuple[Turning, str]:
     """Return a generator that fetches the pages, and the name of the argument that resumes the pull.
 
     The first page has already been fetched.
@@ -191,7 +196,8 @@ def _object_of(content: bytes) -> dict[str, Any]:
     return response
 
 
-def _frame_of(entries: list[Any]) -> pd.DataFrame:
+def frame_of(entries: list[Any]) -> pd.DataFrame:
+    """Return a DataFrame of decoded entries, with inferred dtypes; see :func:`frame`."""
     rows = [dict(_flat(entry if isinstance(entry, dict) else {"entry": entry})) for entry in entries]
     names: dict[_Keys, str] = {}
     for keys in dict.fromkeys(keys for row in rows for keys in row):
