@@ -165,6 +165,23 @@ class Sandbox:
             "upload_url": f"{self.url}/api/2.0",
         }
 
+    def other_servers(self) -> dict[str, dict[str, Any]]:
+        """Return the practice servers beside Box: `jamf`, `uem` and `keyed`.
+
+        Each has `url`, `username`, `password`, `client_id`, `client_secret` and `key`, of which it takes some; `issued` and
+        `attempts` count the tokens and the checked secrets; `locked` says whether the account is locked.
+        """
+        accounts: dict[str, dict[str, Any]] = self._control("others")
+        return {name: {"url": f"{self.url}/{name}", **facts} for name, facts in accounts.items()}
+
+    def change_other(self, name: str, **changes: Any) -> dict[str, Any]:
+        """Act as the admin of a practice server: change a secret, `lifetime` or `password_lifetime` (seconds), `locked`, `enabled` or `expired`.
+
+        `expires_in` replaces what the server says about a token's lifetime; `end_tokens` ends all tokens.
+        """
+        accounts: dict[str, Any] = self._control("others", name=name, **changes)[name]
+        return accounts
+
     def practice_client(self) -> dict[str, str]:
         """Return the client ID, client secret and redirect URI of the app that is registered from the start."""
         client: dict[str, str] = self._control("practice")

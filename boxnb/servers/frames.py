@@ -3,26 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Protocol, cast
 
 import pandas as pd
 import requests
 
 from .. import store
 from ..api.connection import Progress
+from ..api.ledger import Ledger
 from ..datasets.listing import FramePull
 from ..datasets.pull import run_pull
 from ..errors import ArgumentError
 from .pages import Pages, Style, turn
 
-if TYPE_CHECKING:
-    from .session import ServerSession
+
+class Session(Protocol):
+    """What a pull needs from a session, which is a :class:`boxnb.servers.ServerSession`."""
+
+    ledger: Ledger
+    pages: Pages | None
+    on_progress: Callable[[Progress], None] | None
+
+    @property
+    def profile(self) -> store.Profile:
+        """The saved server."""
+
+    def call(self, method: str, path: str, **options: Any) -> requests.Response:
+        """Send a request, and raise an exception for an error response."""
 
 
 class Source:
     """What a pull needs from a session: the session, its profile, and where progress and partial rows go."""
 
-    def __init__(self, session: ServerSession) -> None:
+    def __init__(self, session: Session) -> None:
         self.session = session
         self.on_progress: Callable[[Progress], None] | None = session.on_progress
         self.last_partial: pd.DataFrame | None = None

@@ -149,8 +149,7 @@ def profile_of(
     merged = {**preset.settings, **{key: value for key, value in settings.items() if value}}
     for key in _URLS:
         if merged.get(key):
-            base = f"{urlsplit(url).scheme}://{urlsplit(url).netloc}"
-            absolute = f"{base}{merged[key]}" if merged[key].startswith("/") else merged[key]
+            absolute = f"{url}{merged[key]}" if merged[key].startswith("/") else merged[key]
             merged[key] = checked_url(absolute, "secret")
     for field in fields_of(
         preset, kind, tuple(name.removeprefix(HEADER) for name in secrets if name.startswith(HEADER))

@@ -92,8 +92,11 @@ class Body:
     def __init__(self, response: requests.Response, pages: Pages | None) -> None:
         self.response = response
         self._pages = pages
+        self.value: Any = []
+        if response.status_code == 204:  # some servers respond so to a page without rows
+            return
         try:
-            self.value: Any = json.loads(response.content)
+            self.value = json.loads(response.content)
         except (ValueError, RecursionError):
             raise BoxUnavailableError(
                 f"The response of {_host(response)} is not JSON. Check the path and the proxy settings: this often means that a "
@@ -228,9 +231,10 @@ def turn(
     position = start if start is not None else style.first if style.style == "page" else 0
     resumed, seen = start is not None, {str(start)}
     before: list[Any] = []
-    count = 0
+    count, total = 0, None
     while True:
-        rows, total = body.rows(), body.total()
+        rows, found = body.rows(), body.total()
+        total = total if found is None else found
         if rows and rows == before:
             # A server without paging ignores the parameters, and returns everything each time.
             return TWICE if total is not None and count != total else None

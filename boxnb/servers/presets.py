@@ -23,7 +23,7 @@ class Preset(NamedTuple):
     kinds : tuple of str
         The kinds of sign-in that the product offers, the advised one first.
     settings : dict of str to str
-        Settings of :class:`boxnb.store.Method`. A setting that starts with ``/`` is a path of the server.
+        Settings of :class:`boxnb.store.Method`. A setting that starts with ``/`` is a path below the server's URL.
     secret_headers : dict of str to tuple of str
         For each kind, the further headers that are secret.
     headers : dict of str to str

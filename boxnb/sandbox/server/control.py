@@ -166,6 +166,22 @@ def record(context: Context, body: dict[str, Any]) -> Any:
     return entries
 
 
+def others(context: Context, body: dict[str, Any]) -> Any:
+    """Return the accounts of the practice servers, or change one: `{"name", ...}`."""
+    name = body.pop("name", None)
+    if name is not None:
+        context.others[str(name)].change(body)
+    return {
+        name: {
+            **accounts.secrets,
+            "attempts": accounts.attempts,
+            "issued": accounts.issued,
+            "locked": accounts.locked,
+        }
+        for name, accounts in context.others.items()
+    }
+
+
 def stop(context: Context, body: dict[str, Any]) -> Any:
     """Stop the process."""
     context.stopping = True
@@ -181,6 +197,7 @@ COMMANDS: dict[str, Command] = {
     "user": change_user,
     "faults": faults,
     "record": record,
+    "others": others,
     "stop": stop,
 }
 ROUTES = [
