@@ -199,6 +199,27 @@ class Sandbox:
         app: dict[str, Any] = self._control("app", client_id=client_id, **changes)
         return app
 
+    def register_server_app(self, name: str, **settings: Any) -> dict[str, Any]:
+        """Register an app that signs in by itself, and return it with its `enterprise_id`. It still has to be authorized.
+
+        Settings: `scopes`; `access`, which is "app" or "enterprise"; `user_tokens`, whether it can get tokens for users.
+        """
+        app: dict[str, Any] = self._control("apps", name=name, kind="client_credentials", **settings)
+        return app
+
+    def authorize_app(self, client_id: str, login: str | None = None) -> dict[str, Any]:
+        """Act as an admin: authorize an app that signs in by itself, again after each change of its settings.
+
+        Return the id of its service account as `service_user`. Raises `SandboxError` if `login` is not the admin.
+        """
+        authorized: dict[str, Any] = self._control("authorize", client_id=client_id, login=login)
+        return authorized
+
+    def change_server_app(self, client_id: str, **changes: Any) -> dict[str, Any]:
+        """Change the `scopes`, `access`, `user_tokens` or `client_secret` of such an app; `authorized=False` withdraws it."""
+        app: dict[str, Any] = self._control("server-app", client_id=client_id, **changes)
+        return app
+
     def change_user(self, login: str, **changes: str) -> dict[str, Any]:
         """Change a user's `status`, `role` or `name`."""
         user: dict[str, Any] = self._control("user", login=login, **changes)

@@ -9,7 +9,7 @@ and `frames` fetch listings; `failures` explains errors; `checks` is for the doc
 layers; `signin` and later ones may import it.
 """
 
-from .kinds import Field, fields_of
+from .kinds import Field, fields_of, profile_of
 from .pages import Pages
 from .presets import JAMF_PRO, PLAIN, PRESETS, WORKSPACE_ONE, Preset
 from .saved import connect, load, move, names, put, save
@@ -29,6 +29,7 @@ __all__ = [
     "load",
     "move",
     "names",
+    "profile_of",
     "put",
     "save",
 ]
