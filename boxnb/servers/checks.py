@@ -25,14 +25,15 @@ def tried(profile: store.Profile, *, clock: Clock = time.time) -> store.Profile:
     CredentialsRefusedError, InvalidClientError, TokenEndpointError
         As for :func:`boxnb.renewal.renewed`.
     """
-
-    def allow(saved: store.Profile | None) -> store.Profile | None:
-        return None if saved is None else dataclasses.replace(saved, refused="")
-
-    store.change(profile.name, allow)
+    _allow(profile.name)
     auth = RotatingAuth(profile.name, clock=clock)
     auth.rotate(rejected=auth.saved_token.access_token)
     return auth.profile
+
+
+def _allow(name: str) -> None:
+    """Forget that the secrets were refused, so that they are sent once more."""
+    store.change(name, lambda saved: saved and dataclasses.replace(saved, refused=""))
 
 
 def probe(profile: store.Profile, *, clock: Clock = time.time) -> Iterator[tuple[str, str]]:
@@ -40,6 +41,7 @@ def probe(profile: store.Profile, *, clock: Clock = time.time) -> Iterator[tuple
 
     Any response but a 401 shows that the server takes the sign-in, because it checks that first.
     """
+    _allow(profile.name)
     session = ServerSession(dataclasses.replace(profile, refused=""), clock=clock)
     path = profile.method.settings.get("probe", "")
     try:

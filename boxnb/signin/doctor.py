@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import secrets
 import stat
@@ -164,9 +163,6 @@ def _check_without_person(saved: store.Profile, clock: Clock) -> Iterator[Findin
         return
     for result, finding in checks.probe(saved, clock=clock):
         yield Finding("first call", result, finding)
-    # The secrets may have been refused before the account was unlocked.
-    if result == "ok" and saved.refused:
-        store.change(saved.name, lambda profile: profile and dataclasses.replace(profile, refused=""))
 
 
 def _check_folder() -> Finding:

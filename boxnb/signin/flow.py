@@ -70,9 +70,8 @@ class SignInFlow:
         self._client: Client | None = None
         self._secret = Secret("")  # typed but not saved yet
         self._server = client.server if client is not None else server
-        self._practice = practice
+        self._practice, self._is_box = practice, True  # only Box can say who signed in
         self._seconds = seconds
-        self._is_box = True  # Box can say whose code a bare one is
         self._clock = clock
         self._monotonic = monotonic
         self._lock = threading.RLock()
@@ -177,9 +176,8 @@ class SignInFlow:
             self._pending, state = None, self._state  # from here on, cancelling has nothing to revoke
             self.busy, self.alert = True, ""
         self.on_change()
-        self._in_thread(
-            *((self._save, client, token, state, self._account) if yes else (self._reject, client, token))
-        )
+        choice = (self._save, client, token, state, self._account) if yes else (self._reject, client, token)
+        self._in_thread(*choice)
 
     def cancel(self) -> None:
         """Stop the sign-in, so that `panel.done()` raises `SignInCancelled`. The user can start again."""
@@ -353,8 +351,8 @@ class SignInFlow:
     def _save(self, client: Client, token: Token, state: str, account: dict[str, Any] | None = None) -> None:
         """Save the token pair with the registered redirect URI, unless the flow was cancelled in the meantime."""
         self._skew = token.obtained_at - self._clock()
-        registered = self._client or client
-        if save_or_revoke(self.profile, registered, token, self._skew, account, lambda: self._state == state):
+        app = self._client or client
+        if save_or_revoke(self.profile, app, token, self._skew, account, lambda: self._state == state):
             self._finish(client, token, account or {})
 
     def _finish(self, client: Client, token: Token, account: dict[str, Any]) -> None:

@@ -124,7 +124,7 @@ def test_an_expired_or_disabled_client(sandbox: Sandbox) -> None:
     assert isinstance(refused("jamf-client", LISTINGS["jamf-client"]), InvalidClientError)
 
 
-@pytest.mark.parametrize("expires_in", [None, 0, -5, "600", "soon", 1e300, [], {"a": 1}, True, "", 2.5])
+@pytest.mark.parametrize("expires_in", [None, 0, -5, "600", "soon", 9e18, [], {"a": 1}, True, "", 2.5])
 @pytest.mark.parametrize("name", RENEWING)
 def test_an_odd_lifetime_does_not_matter(sandbox: Sandbox, name: str, expires_in: Any) -> None:
     """Whatever the server says about the lifetime, calls work, also after the token has expired."""
@@ -256,7 +256,7 @@ def test_a_server_that_is_down() -> None:
     with raw(reset) as port:
         save_odd(port)
         profile = servers.load("odd")
-        with pytest.raises(NetworkError, match="closed the connection|was lost"):
+        with pytest.raises(NetworkError, match=r"closed the connection|was lost"):
             servers.ServerSession(profile, sleep=lambda seconds: None).get_json("/x")
     for kind in ("login", "client_credentials"):
         save_odd(9, kind)
