@@ -12,7 +12,7 @@ layers; `signin` and later ones may import it.
 from .kinds import Field, fields_of, profile_of
 from .pages import Pages
 from .presets import JAMF_PRO, PLAIN, PRESETS, WORKSPACE_ONE, Preset
-from .saved import connect, load, move, names, put, save
+from .saved import any_profile, connect, every_name, load, move, names, put, save
 from .session import ServerSession
 
 __all__ = [
@@ -24,7 +24,9 @@ __all__ = [
     "Pages",
     "Preset",
     "ServerSession",
+    "any_profile",
     "connect",
+    "every_name",
     "fields_of",
     "load",
     "move",

@@ -146,6 +146,23 @@ def names() -> list[str]:
     return sorted(found)
 
 
+def every_name() -> list[str]:
+    """Return the names of all profiles and servers, sorted, whether or not they can be read."""
+    return sorted({*store.names(), *(file.stem for file in (store.home() / "servers").glob("*.json"))})
+
+
+@sealed
+def any_profile(name: str) -> store.Profile | None:
+    """Return a profile of Box or a server, also one that an older boxnb saved; ``None`` if there is none.
+
+    Raises
+    ------
+    TokenStoreError, NotSignedInError, SettingError
+        The file cannot be read.
+    """
+    return store.load(name) or _old_server(name)
+
+
 @sealed
 def load(name: str) -> store.Profile:
     """Return a saved server as a profile.
@@ -157,9 +174,7 @@ def load(name: str) -> store.Profile:
     SettingError
         The name is that of a sign-in to Box.
     """
-    saved = store.load(name)
-    if saved is None:
-        saved = _old_server(name)
+    saved = any_profile(name)
     if saved is None:
         raise NotSignedInError(
             f"No server is saved as {name!r}. Save it with boxnb.servers.save({name!r}, url), or with boxnb.basic.save({name!r}, "
