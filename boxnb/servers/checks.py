@@ -39,7 +39,7 @@ def _allow(name: str) -> None:
 def probe(profile: store.Profile, *, clock: Clock = time.time) -> Iterator[tuple[str, str]]:
     """Yield what one call shows, as ``ok``, ``look`` or ``wrong`` and a sentence.
 
-    Any response but a 401 shows that the server takes the sign-in, because it checks that first.
+    Without a path to try (the setting ``probe``), the call goes to the server's own URL, which may not need a sign-in.
     """
     _allow(profile.name)
     session = ServerSession(dataclasses.replace(profile, refused=""), clock=clock)
@@ -50,20 +50,18 @@ def probe(profile: store.Profile, *, clock: Clock = time.time) -> Iterator[tuple
         yield "wrong", str(error)
         return
     except ApiError as error:
-        accepted = error.status < 500 and path == ""
-        yield (
-            ("ok", f"The server takes the sign-in ({error.status} for its own URL).")
-            if accepted
-            else (
-                "look",
-                str(error),
-            )
-        )
+        yield "look", str(error) if path or error.status >= 500 else _UNKNOWN.format(status=error.status)
         return
     except BoxNotebookError as error:
         yield "look", str(error)
         return
-    yield "ok", "The server takes the sign-in."
+    yield ("ok", "The server takes the sign-in.") if path else ("look", _UNKNOWN.format(status=200))
+
+
+_UNKNOWN = (
+    "The server responded with {status} to its own URL, which does not show whether it takes the sign-in. Save it with "
+    "probe='/PATH' of a call that needs one."
+)
 
 
 def end_token(profile: store.Profile, http: Session) -> bool | None:

@@ -175,7 +175,7 @@ def test_the_command_for_a_server_asks_at_hidden_prompts(sandbox: Sandbox, tmp_p
     """Secrets come from the prompt, never from an argument; a wrong one is not saved."""
     keyed = sandbox.other_servers()["keyed"]
     command = [sys.executable, "-m", "boxnb", "server", "keyed", keyed["url"], "--kind", "header_key"]
-    command += ["--set", "prefix=SSWS"]
+    command += ["--set", "prefix=SSWS", "--set", "probe=/api/v1/users"]
     for key, code in (("wrong", 1), (keyed["key"], 0)):
         # Without a terminal, getpass reads a line from standard input.
         result = subprocess.run(

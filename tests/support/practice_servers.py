@@ -51,5 +51,5 @@ def save(sandbox: Sandbox, name: str, **wrong: str) -> store.Profile:
             name, uem["url"], preset="workspace-one", kind="basic", secrets=secrets, username="reader"
         )
     return servers.save(
-        name, keyed["url"], kind="header_key", secrets={"key": secret(keyed, "key")}, prefix="SSWS",
+        name, keyed["url"], kind="header_key", secrets={"key": secret(keyed, "key")}, prefix="SSWS", probe="/api/v1/users",
     )  # fmt: skip
