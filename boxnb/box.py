@@ -8,7 +8,7 @@ from . import store, transfer
 from .api.connection import Connection
 from .cards import card_html
 from .datasets import console, content, estimate, event_log, listing, people, sharing
-from .errors import NotSignedInError
+from .errors import NotSignedInError, SettingError
 from .oauth import Clock
 from .oauth.failures import ONBOARDING
 from .signin import practice
@@ -50,9 +50,21 @@ class Box(Connection):
             ("Role", str(account.get("role") or "unknown")),
             ("Enterprise", f"{enterprise} ({profile.client.server.name})"),
             ("Access token", f"{token.minutes_left(now)} minutes left"),
-            ("Refresh token", f"{token.days_left(now)} days left, fingerprint {token.fingerprint}"),
+            self._how_it_continues(),
             ("Calls", f"{self.session.ledger.calls} in this session"),
         ]
+
+    def _how_it_continues(self) -> tuple[str, str]:
+        """Return the label and the value that say how the sign-in outlasts its access token."""
+        token, method = self.session.auth.saved_token, self.profile.method
+        if method.renews_itself:
+            subject = method.settings.get("box_subject_type", "enterprise")
+            return (
+                "Signs in with",
+                f"client credentials, for the {subject} {method.settings.get('box_subject_id')}",
+            )
+        days = token.days_left(self.session.auth.now())
+        return "Refresh token", f"{days} days left, fingerprint {token.fingerprint}"
 
     def __repr__(self) -> str:
         lines = "\n".join(f"  {label:<14} {value}" for label, value in self._facts())
@@ -78,13 +90,19 @@ def connect(profile: str, *, clock: Clock = time.time) -> Box:
     ------
     NotSignedInError
         No sign-in is saved. The message names the notebook to sign in with.
+    SettingError
+        The profile is a server other than Box.
     TokenStoreError
         The saved profile cannot be read.
     """
     if profile == practice.PROFILE:
         practice.ready()
     saved = store.load(profile)
-    if saved is None or saved.token is None:
+    if saved is not None and not saved.is_box:
+        raise SettingError(
+            f"{profile!r} is a saved server, not a sign-in to Box. Use boxnb.servers.connect({profile!r})."
+        )
+    if saved is None or not saved.has_access:
         raise NotSignedInError(
             f"Nobody is signed in as {profile!r} yet. Open {ONBOARDING} and sign in there."
         )

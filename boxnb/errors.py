@@ -9,6 +9,7 @@
     |   |-- AccessDeniedError         the resource owner denied access
     |   |-- InvalidGrantError         the code or refresh token was already used, has expired or was revoked
     |   |-- InvalidClientError        the client ID or secret was refused
+    |   |-- CredentialsRefusedError   the saved user name, password or key was refused; it is not sent again
     |   |-- TokenEndpointError        the token endpoint's response is not usable
     |   |-- SignInCancelled, SignInTimeout
     |-- NotSignedInError              no sign-in is saved for this profile
@@ -111,6 +112,10 @@ class InvalidGrantError(SignInError):
 
 class InvalidClientError(SignInError):
     """The client ID or the client secret was refused (RFC 6749 5.2)."""
+
+
+class CredentialsRefusedError(SignInError):
+    """The server refused the saved user name, password or key. They are not sent again, because that could lock the account."""
 
 
 class TokenEndpointError(SignInError):

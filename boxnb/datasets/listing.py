@@ -97,7 +97,7 @@ def frame(
         if "marker" in query_params:
             query_params["usemarker"] = "true"
 
-    def work(pull: _FramePull) -> None:
+    def work(pull: FramePull) -> None:
         pull.attrs["dataset"] = "frame"
         pull.request = verb, options
         if verb != "GET":
@@ -124,10 +124,10 @@ def frame(
     if verb != "GET":
         recorded_query["method"] = verb
     name = f"frame {path}" if verb == "GET" else f"frame {verb} {path}"
-    return run_pull(box, name, (), recorded_query, work, as_user=as_user, pull_class=_FramePull)
+    return run_pull(box, name, (), recorded_query, work, as_user=as_user, pull_class=FramePull)
 
 
-class _FramePull(Pull):
+class FramePull(Pull):
     """A pull that holds decoded entries, because their columns are known only at the end."""
 
     def __init__(self, *args: Any) -> None:
@@ -171,10 +171,12 @@ class _FramePull(Pull):
             self.pages += 1
 
     def rows_in_flight(self) -> int:
+        """Return the number of rows fetched so far."""
         return len(self.entries)
 
     def tidy(self, frame: pd.DataFrame) -> pd.DataFrame:
-        frame = _frame_of(self.entries)
+        """Return the entries as a DataFrame."""
+        frame = frame_of(self.entries)
         self.odd = int(frame[EXTRA].notna().sum()) if EXTRA in frame else 0
         return frame
 
@@ -182,18 +184,21 @@ class _FramePull(Pull):
         """Decode and collect the entries of one page, and return its paging fields."""
         page, raw_entries = loose(content)
         page.rows = len(raw_entries)
-        entries = [_entry(raw) for raw in raw_entries]
-        if unread := sum(not isinstance(entry, dict) for entry in entries):
-            self.record_missing(f"{unread} entries that are not objects (see the column entry)")
         if position := page.stream_position:
             self.attrs["position"] = later_position(self.attrs.get("position", "0"), position)
+        self.add_entries([_entry(raw) for raw in raw_entries])
+        return page
+
+    def add_entries(self, entries: list[Any]) -> None:
+        """Add the decoded entries of one page."""
+        if unread := sum(not isinstance(entry, dict) for entry in entries):
+            self.record_missing(f"{unread} entries that are not objects (see the column entry)")
         self.entries += entries
         self.pages += 1
         self.report()
-        return page
 
 
-def _pages_after(pull: _FramePull, path: str, first: bytes, query: dict[str, Any]) -> tuple[Turning, str]:
+def _pages_after(pull: FramePull, path: str, first: bytes, query: dict[str, Any]) -> tuple[Turning, str]:
     """Return a generator that fetches the pages, and the name of the argument that resumes the pull.
 
     The first page has already been fetched.
@@ -261,7 +266,8 @@ def _object_of(content: bytes) -> dict[str, Any]:
     return response
 
 
-def _frame_of(entries: list[Any]) -> pd.DataFrame:
+def frame_of(entries: list[Any]) -> pd.DataFrame:
+    """Return a DataFrame of decoded entries, with inferred dtypes; see :func:`frame`."""
     rows = [dict(_flat(entry if isinstance(entry, dict) else {"entry": entry})) for entry in entries]
     names: dict[_Keys, str] = {}
     for keys in dict.fromkeys(keys for row in rows for keys in row):

@@ -168,6 +168,23 @@ class Sandbox:
             "upload_url": f"{self.url}/api/2.0",
         }
 
+    def other_servers(self) -> dict[str, dict[str, Any]]:
+        """Return the practice servers beside Box: `jamf`, `uem` and `keyed`.
+
+        Each has `url`, `username`, `password`, `client_id`, `client_secret` and `key`, of which it takes some; `issued` and
+        `attempts` count the tokens and the checked secrets; `locked` says whether the account is locked.
+        """
+        accounts: dict[str, dict[str, Any]] = self._control("others")
+        return {name: {"url": f"{self.url}/{name}", **facts} for name, facts in accounts.items()}
+
+    def change_other(self, name: str, **changes: Any) -> dict[str, Any]:
+        """Act as the admin of a practice server: change a secret, `lifetime` or `password_lifetime` (seconds), `locked`, `enabled` or `expired`.
+
+        `expires_in` replaces what the server says about a token's lifetime; `end_tokens` ends all tokens.
+        """
+        accounts: dict[str, Any] = self._control("others", name=name, **changes)[name]
+        return accounts
+
     def practice_client(self) -> dict[str, str]:
         """Return the client ID, client secret and redirect URI of the app that is registered from the start."""
         client: dict[str, str] = self._control("practice")
@@ -183,6 +200,27 @@ class Sandbox:
     def change_app(self, client_id: str, **changes: Any) -> dict[str, Any]:
         """Change an app's `scopes`, `redirect_uris` or `enabled`. Existing tokens keep their scopes."""
         app: dict[str, Any] = self._control("app", client_id=client_id, **changes)
+        return app
+
+    def register_server_app(self, name: str, **settings: Any) -> dict[str, Any]:
+        """Register an app that signs in by itself, and return it with its `enterprise_id`. It still has to be authorized.
+
+        Settings: `scopes`; `access`, which is "app" or "enterprise"; `user_tokens`, whether it can get tokens for users.
+        """
+        app: dict[str, Any] = self._control("apps", name=name, kind="client_credentials", **settings)
+        return app
+
+    def authorize_app(self, client_id: str, login: str | None = None) -> dict[str, Any]:
+        """Act as an admin: authorize an app that signs in by itself, again after each change of its settings.
+
+        Return the id of its service account as `service_user`. Raises `SandboxError` if `login` is not the admin.
+        """
+        authorized: dict[str, Any] = self._control("authorize", client_id=client_id, login=login)
+        return authorized
+
+    def change_server_app(self, client_id: str, **changes: Any) -> dict[str, Any]:
+        """Change the `scopes`, `access`, `user_tokens` or `client_secret` of such an app; `authorized=False` withdraws it."""
+        app: dict[str, Any] = self._control("server-app", client_id=client_id, **changes)
         return app
 
     def change_user(self, login: str, **changes: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from boxnb.errors import BoxNotebookError, InvalidClientError, InvalidGrantError
 from boxnb.oauth import Client
 from boxnb.oauth.token import Token
 from boxnb.secret import bearer
+from boxnb.servers import checks
 from boxnb.signin import messages
 from boxnb.store import intent
 from boxnb.transport.sessions import require_private, unsigned_session
@@ -194,6 +195,9 @@ def try_saved_sign_in(profile: str, saved: store.Profile) -> tuple[bool, str, di
     from boxnb.auth import RotatingAuth
 
     account, server = dict(saved.account or {}), saved.client.server.name
+    if not saved.is_box:
+        result, finding = next(iter(checks.probe(saved)))
+        return result != "wrong", messages.ALREADY_SIGNED_IN if result == "ok" else finding, account
     try:
         account |= who_is(profile, saved.client, RotatingAuth(profile))
     except (InvalidGrantError, InvalidClientError, NotSignedInError) as error:

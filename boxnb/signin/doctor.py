@@ -25,6 +25,7 @@ from ..errors import (
     BoxNotebookError,
     BoxUnavailableError,
     ConsoleError,
+    CredentialsRefusedError,
     ForbiddenError,
     HostNotAllowedError,
     InvalidClientError,
@@ -38,6 +39,8 @@ from ..oauth import Client, Clock, receiver
 from ..oauth.failures import capitalized, display_name, network_trouble
 from ..redaction import one_line
 from ..secret import Secret
+from ..servers import checks
+from ..store.method import CODE, KINDS
 from ..transport.network_trouble import proxy_for
 from ..transport.sessions import Session, unsigned_session
 from .messages import UNCHECKED
@@ -122,6 +125,9 @@ def _findings(profile: str, clock: Clock) -> Iterator[Finding]:
     yield Finding(
         "profile", "ok", f"Saved in {store.path(profile)}, secrets in {saved.keep.partition(':')[0]}."
     )
+    if saved.method.kind != CODE:
+        yield from _check_without_person(saved, clock)
+        return
     with unsigned_session(saved.verify) as http:
         failure, endpoint_findings = _check_endpoint(saved, http, clock)
         yield _check_connection(saved, http, failure)
@@ -132,6 +138,34 @@ def _findings(profile: str, clock: Clock) -> Iterator[Finding]:
         yield Finding("sign-in", "look", finding, "Sign in with the panel.")
     else:
         yield from _check_sign_in(profile, clock)
+
+
+def _check_without_person(saved: store.Profile, clock: Clock) -> Iterator[Finding]:
+    """Try the saved secrets of a profile that needs no person to sign in, once, even if they were refused before."""
+    yield Finding(
+        "kind of sign-in", "ok", f"{capitalized(KINDS[saved.method.kind])}, {saved.client.server.name}."
+    )
+    if saved.verify is False:
+        finding, _, remedy = UNCHECKED.format(name=saved.name).partition(" Run ")
+        yield Finding("connection to the server", "wrong", finding, f"Run {remedy}")
+    if saved.method.gets_token:
+        try:
+            saved = checks.tried(saved, clock=clock)
+        except (CredentialsRefusedError, InvalidClientError) as error:
+            yield Finding("secrets", "wrong", "The server refuses them.", str(error))
+            return
+        except BoxNotebookError as error:
+            result = "wrong" if getattr(error, "error", "") else "look"
+            yield Finding("secrets", result, "There is no token.", str(error))
+            return
+        minutes = 0 if saved.token is None else saved.token.minutes_left(clock() + saved.skew)
+        yield Finding("secrets", "ok", f"The server gave a token for {minutes} minutes.")
+        yield from _check_clock([saved.skew])
+    if saved.is_box:
+        yield from _check_sign_in(saved.name, clock)
+        return
+    for result, finding in checks.probe(saved, clock=clock):
+        yield Finding("first call", result, finding)
 
 
 def _check_folder() -> Finding:

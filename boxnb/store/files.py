@@ -273,10 +273,10 @@ def require_secrets(profile: Profile) -> None:
         The profile has no secrets, and its backend did not confirm this by returning an entry without secrets.
     """
     file, backend = path(profile.name), backend_of(profile)
-    if profile.token is not None or profile.client.client_secret or not backends.is_separate(backend):
+    if profile.has_secrets or not backends.is_separate(backend):
         return
     saved = backends.read(backend, file, to_json(profile)).secrets
-    if saved is not None and not saved.get("token") and not saved.get("client_secret"):
+    if saved is not None and not any(saved.get(name) for name in ("token", "client_secret", "secrets")):
         return
     raise TokenStoreError(
         f"The backend {profile.keep.split(':')[0]!r} did not return the secrets of {profile.name!r}, so nothing was changed. "
@@ -311,7 +311,7 @@ def change(name: str, edit: Callable[[Profile | None], Profile | None]) -> Profi
         edited = edit(saved)
         if edited is None or edited == saved:
             return saved
-        if saved is not None and edited.token is None and not edited.client.client_secret:
+        if saved is not None and not edited.has_secrets:
             require_secrets(saved)
         save(edited)
         return edited

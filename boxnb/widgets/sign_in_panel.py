@@ -95,19 +95,25 @@ class SignIn(anywidget.AnyWidget):
             return
         self._last_message = time.monotonic()
         self.send({"type": "here"})
-        flow = self.flow
         fields = {key: value for key, value in content.items() if isinstance(value, str)}
+        if fields.get("type") == "leaving":
+            self._pages.discard(fields.get("page", ""))
+            self._left_at = None if self._pages else self._last_message
+            self._removed = content.get("removed") is True
+            return
+        if fields.get("type") == "ready":
+            self._pages.add(fields.get("page", ""))
+            self._left_at = None
+        self._act(fields, content)
+
+    def _act(self, fields: dict[str, str], content: dict[str, Any]) -> None:
+        """Do what one message asks for; ``fields`` are the values that are text."""
+        flow = self.flow
         match fields.get("type"):
             case "ready":
-                self._pages.add(fields.get("page", ""))
-                self._left_at = None
                 if redirect_uri := jupyterhub.proxied_redirect_uri(fields.get("origin", "")):
                     flow.offer(redirect_uri)
                 self._publish()
-            case "leaving":
-                self._pages.discard(fields.get("page", ""))
-                self._left_at = None if self._pages else self._last_message
-                self._removed = content.get("removed") is True
             case "draft":
                 flow.draft |= {key: fields[key] for key in ("client_id", "redirect_uri") if key in fields}
             case "client_secret":
@@ -155,14 +161,23 @@ class SignIn(anywidget.AnyWidget):
         if waited:
             _require_kernel()
             await self._wait()
-        failure, profile = self.flow.failure, self.flow.profile
+        failure = self.flow.failure
         if failure is not None:
             cancelled_before = not waited and isinstance(failure, SignInCancelled)
-            if not (cancelled_before and await asyncio.to_thread(sign_in_works, profile)):
+            if not (cancelled_before and await asyncio.to_thread(self._still_works)):
                 raise failure
+        box: Box = self._connection()
+        return box
+
+    def _still_works(self) -> bool:
+        """Return whether an earlier sign-in still works, although the user cancelled this one."""
+        return sign_in_works(self.flow.profile)
+
+    def _connection(self) -> Any:
+        """Return the connection of the profile that is now signed in."""
         from boxnb.box import connect
 
-        return connect(profile)
+        return connect(self.flow.profile)
 
     async def _wait(self) -> None:
         loop = asyncio.get_running_loop()

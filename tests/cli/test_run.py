@@ -420,7 +420,7 @@ box = boxnb.connect(PROFILE)
 for _ in range(2):
     print("refreshed", box.session.auth.rotate(rejected=box.session.auth.token().access_token).access_token.reveal())
 http = boxnb.basic.connect("devices")
-print("password", http.auth.password.decode(), http._pair.reveal())
+print("password", *(secret.reveal() for secret in http.profile.secrets().values()))
 print("another's", boxnb.store.load("other").token.refresh_token.reveal())
 print("made here", boxnb.Secret("known-to-this-kernel-only").reveal())
 raise ValueError(box.session.auth.token().access_token.reveal())

@@ -22,6 +22,7 @@ from .company.state import State
 from .company.tree import Item
 from .errors import ApiError, client_error
 from .faults import Faults
+from .others.accounts import Accounts
 from .rate_limits import Limits
 
 EVENTS = 30_000
@@ -70,8 +71,13 @@ class Context:
     channels: dict[str, int] = field(default_factory=dict)
     events: int = EVENTS
     seed: str = "1"
+    others: dict[str, Accounts] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.others = {
+            name: Accounts.load(name, self.state, self.clock, seconds)
+            for name, seconds in (("jamf", 599.0), ("uem", 3600.0), ("keyed", 3600.0))
+        }
         self.blobs = Blobs(self.state.path.parent)
         self.rendered_pages = RenderedPages(self.world)
         self.log = Log(self.world, self.state, self._past_year)
