@@ -179,7 +179,16 @@ def test_the_code_of_an_api_error_is_not_masked() -> None:
     assert '"code": "rate_limit_exceeded"' in refused.body
 
 
-@pytest.mark.parametrize("name", ["forged-state", "refresh-through-gateway", "loop-of-searches"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "forged-state",
+        "refresh-through-gateway",
+        "loop-of-searches",
+        "links-nearly-right",
+        "stolen-sign-in-file",
+    ],
+)
 def test_no_text_of_a_drawing_is_cut_off(name: str) -> None:
     """Each text fits into the drawing, and a long drawing says that its frame scrolls."""
     lab = run(name)
