@@ -111,7 +111,7 @@ def test_every_result_is_described(notebook: nbformat.NotebookNode) -> None:
 
 def test_has_one_profile_cell(notebook: nbformat.NotebookNode) -> None:
     """One cell sets the profile, so that the reader changes one word to use the real Box."""
-    cells = [cell.source for cell in notebook.cells if "PROFILE =" in cell.source]
+    cells = [cell.source for cell in notebook.cells if "PROFILE = " in cell.source]
     assert cells == ['PROFILE = "sandbox"']
 
 

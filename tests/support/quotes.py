@@ -114,6 +114,12 @@ class Snapshot:
         """Return the pairs of groups that share members."""
         return reports.group_overlap(self.box, of=self.members)
 
+    @cached_property
+    def payroll_access(self) -> pd.DataFrame:
+        """Return who can see the folder *Payroll*."""
+        payroll = self.content.query("name == 'Payroll' and type == 'folder'")
+        return reports.access(self.box, payroll, collaborations=self.collaborations)
+
     def staff(self) -> pd.DataFrame:
         """Return the users merged with HR's list of people."""
         hr = pd.read_csv(ROOT / "2-explore/hr.csv")
@@ -282,6 +288,11 @@ QUOTES: dict[str, dict[str, Check]] = {
             lambda s: 230 < s.collaborations["status"].value_counts()["accepted"] < 250
         ),
         "a table of about 80 rows": lambda s: len(s.external) == 80,
+        "**You should see** fifteen rows": lambda s: len(s.payroll_access) == 15,
+        "Nobody was invited to *Payroll* itself": lambda s: (
+            not s.payroll_access["via"].eq("invitation").any()
+        ),
+        "the group *Finance* was invited": lambda s: s.payroll_access["via"].eq("group").sum() > 5,
         "*Customer database export* at the top, with 14 external users as `editor`": lambda s: (
             s.external.groupby(["item_name", "role"], observed=True).size().nlargest(1).to_dict()
             == {("Customer database export", "editor"): 14}
@@ -435,6 +446,7 @@ OTHER: dict[str, tuple[str, ...]] = {
     "05-ask-anything": (
         "three estimates", "about the other two", "no SHA-1", "*All Files*", "five of the people with the most devices", "The practice company has such a file",
         "'2026-11-24'", "two sheets", "a long one", "Act on that list", "one page that you can mail", "most calls for", "one call per page",
+        "Newer endpoints need", "one row for each run", "*User Details* in the Admin Console", "whose last sign-in was longest ago",
     ),
     "01-upload-files": ("contains five files", "then five rows", "four times", "five rows with", "the same", "one call listed"),
     "02-run-log-and-mail": ("0 emails", "four characters", "most recent first"),
