@@ -15,7 +15,7 @@ import boxnb.sandbox
 from boxnb import reports
 from boxnb.api import rate_limit
 from boxnb.errors import ApiError
-from boxnb.reports.access import ACCESS, ANYONE, EVERYONE, MEMBERS, ROLES, VISIBLE
+from boxnb.reports.permissions import ACCESS, ANYONE, EVERYONE, MEMBERS, ROLES, VISIBLE
 from boxnb.sandbox.server.company.company import World
 from boxnb.sandbox.server.company.state import State
 from boxnb.sandbox.server.company.tree import Item
