@@ -132,7 +132,7 @@ def access(
     everything = _with_above(items, above)
     invitations = inputs.take(
         collaborations,
-        lambda: enterprise.collaborations(box, of=everything, flagged=True, files=files, users=users),
+        lambda: enterprise.collaborations(box, of=everything, flagged=True, files=files),
         INVITED,
         enterprise.INVITATIONS,
         "reports.collaborations",
