@@ -37,7 +37,7 @@ MODULES: dict[str, tuple[str, ...] | None] = {
 COLUMNS = (
     *("boxnb.frames.schema", "boxnb.datasets.sharing", "boxnb.signin.status"),
     *("boxnb.reports.people", "boxnb.reports.enterprise", "boxnb.reports.sharing"),
-    *("boxnb.reports.storage", "boxnb.reports.activity", "boxnb.reports.access"),
+    *("boxnb.reports.storage", "boxnb.reports.activity", "boxnb.reports.permissions"),
 )
 """Modules with constants that name the columns of a table; docstrings refer to them."""
 

@@ -26,7 +26,7 @@ from boxnb.frames.requirements import with_columns
 from boxnb.frames.schema import Column
 
 from . import from_console
-from .shape import CONTENT, USERS, Inputs, domain, now, shaped
+from .shape import CONTENT, Inputs, domain, now, shaped
 
 if TYPE_CHECKING:
     from boxnb.api.connection import Connection
@@ -246,7 +246,6 @@ def collaborations(
     of: pd.DataFrame | None = None,
     flagged: bool = False,
     files: bool = False,
-    users: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """
     List everyone who was invited to the enterprise's content: one row per collaboration, on the folder it was made for.
@@ -265,8 +264,6 @@ def collaborations(
     files : bool
         Also read files that Box flags as having collaborators, with one call each; Box flags every file below a shared
         folder. By default, collaborations on single files are missing.
-    users : DataFrame, optional
-        From ``box.users()``.
 
     Returns
     -------
@@ -282,16 +279,14 @@ def collaborations(
     inputs = Inputs("collaborations")
     optional = "has_collaborations name path depth owned_by_login ownership seen_as"
     content_rows = items(inputs, box, of, "type id", optional)
-    own_users = people.users(box) if users is None else users
-    known_users = with_columns(own_users, "reports.collaborations", "id login", USERS, "box.users")
+    users = people.users(box)
     selected = _selected_items(content_rows, flagged=flagged, files=files)
     fields = schema.fields(schema.COLLABORATIONS)
 
     def work(pull: Pull) -> None:
         pull.inherit(inputs.frames[-1], "reports.content" if of is not None else "")
-        for source in inputs.frames[:-1]:
+        for source in (*inputs.frames[:-1], users):
             pull.inherit(source)
-        pull.inherit(own_users, "" if users is None else "box.users")
 
         def listing_of(row: tuple[str, str, str]) -> Listing:
             path = f"/{row[0]}s/{quote(row[1], safe='')}/collaborations"
@@ -313,7 +308,7 @@ def collaborations(
         query,
         work,
         computed=REQUESTED,
-        tidy=lambda rows: _invitations(box, rows, content_rows, known_users),
+        tidy=lambda rows: _invitations(box, rows, content_rows, users),
     )
 
 

@@ -15,7 +15,7 @@ import boxnb.sandbox
 from boxnb import reports
 from boxnb.api import rate_limit
 from boxnb.errors import ApiError
-from boxnb.reports.access import ACCESS, ANYONE, EVERYONE, MEMBERS, ROLES, VISIBLE
+from boxnb.reports.permissions import ACCESS, ANYONE, EVERYONE, MEMBERS, ROLES, VISIBLE
 from boxnb.sandbox.server.company.company import World
 from boxnb.sandbox.server.company.state import State
 from boxnb.sandbox.server.company.tree import Item
@@ -30,6 +30,8 @@ class Answer(NamedTuple):
     access: pd.DataFrame
     seen: dict[str, pd.DataFrame]
     parts: dict[str, pd.DataFrame]
+    tree: pd.DataFrame
+    access_of_tree: pd.DataFrame
     world: World
     now: float
 
@@ -117,8 +119,10 @@ def answer(request: pytest.FixtureRequest, home: Path) -> Answer:
             row.id: reports.access(box, row.id, as_user=row.owned_by_id)
             for row in rows.itertuples(index=False)
         }
+        tree = box.tree(as_user=box.users(filter_term="olga.petrenko")["id"].iloc[0])
+        access_of_tree = reports.access(box, tree)
         now = sandbox.clock.now()
-    return Answer(content, access, seen, parts, World("small", State(state), now), now)
+    return Answer(content, access, seen, parts, tree, access_of_tree, World("small", State(state), now), now)
 
 
 def roles_in_database(world: World, now: float, item: Item) -> dict[str, set[str]]:
@@ -173,7 +177,9 @@ def grants_in_report(access: pd.DataFrame) -> dict[Key, dict[str, str]]:
     return grants
 
 
-def roles_in_report(answer: Answer, access: pd.DataFrame, item: Item) -> dict[str, str]:
+def roles_in_report(
+    answer: Answer, access: pd.DataFrame | dict[Key, dict[str, str]], item: Item
+) -> dict[str, str]:
     """Return the strongest role of each person on an item and the folders above it, according to the report."""
     grants = grants_in_report(access) if not isinstance(access, dict) else access
     roles: dict[str, set[str]] = {}
@@ -200,10 +206,20 @@ def test_access_is_what_the_database_says(answer: Answer) -> None:
     differences = [
         (item.kind, item.id, item.name)
         for item in items
-        if roles_in_report(answer, grants, item)  # type: ignore[arg-type]
+        if roles_in_report(answer, grants, item)
         != {who: strongest(roles) for who, roles in everyone[item.kind, item.id].items()}
     ]
     assert differences == []
+
+
+def test_the_access_of_one_user_s_tree_is_what_the_database_says(answer: Answer) -> None:
+    """The folders above whatever others share with the user are read as their owners, so nobody is missing."""
+    everyone, grants = everyone_in_database(answer), grants_in_report(answer.access_of_tree)
+    items = items_of(answer._replace(content=answer.tree))
+    assert len({item.owner for item in items}) > 3
+    for item in items:
+        expected = {who: strongest(roles) for who, roles in everyone[item.kind, item.id].items()}
+        assert roles_in_report(answer, grants, item) == expected
 
 
 def test_each_person_and_item_appears_once(answer: Answer) -> None:

@@ -15,7 +15,7 @@ import boxnb.sandbox
 from boxnb import reports
 from boxnb.api import rate_limit
 from boxnb.errors import ArgumentError, IdError, NotFoundError
-from boxnb.reports.access import ANYONE, EVERYONE, MEMBERS
+from boxnb.reports.permissions import ANYONE, EVERYONE, MEMBERS, VISIBLE
 from boxnb.sandbox import Sandbox
 
 OUTSIDER = "someone@elsewhere.example"
@@ -233,4 +233,4 @@ def test_nobody_sees_anything_by_an_unknown_login(folders: Folders) -> None:
     """A person without access has an empty DataFrame with all columns."""
     seen = reports.visible_to(folders.box, "nobody@example.com", of=folders.box.tree(folders.outer))
     assert seen.empty
-    assert list(seen.columns) == list(reports.access.__globals__["VISIBLE"])
+    assert list(seen.columns) == list(VISIBLE)

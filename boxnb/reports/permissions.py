@@ -108,8 +108,8 @@ def access(
         ``invitation``, ``group`` or ``link``, ``through`` names the group or says what the link needs, and ``until`` is when
         this role ends, in UTC. ``other_ways`` lists further roles at the same item. ``is_active`` is False for suspended
         users, who cannot sign in, and missing for anyone who is not a user of the enterprise. ``has_access_above`` is True if
-        the person can also see a folder above the item. A link has a row of its own, with :data:`ANYONE` or :data:`EVERYONE`
-        as its login, and so has a group whose members cannot be read. ``attrs["skipped"]`` lists what could not be seen.
+        the person can also see a folder above the item. A link has a row of its own, with ``(anyone with the link)`` or
+        ``(everyone in the enterprise, with the link)`` as its login, and so has a group whose members cannot be read. ``attrs["skipped"]`` lists what could not be seen.
 
     Raises
     ------
@@ -132,7 +132,7 @@ def access(
     everything = _with_above(items, above)
     invitations = inputs.take(
         collaborations,
-        lambda: enterprise.collaborations(box, of=everything, flagged=True, files=files, users=users),
+        lambda: enterprise.collaborations(box, of=everything, flagged=True, files=files),
         INVITED,
         enterprise.INVITATIONS,
         "reports.collaborations",
