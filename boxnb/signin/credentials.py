@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
 
-from boxnb import renewal, servers, store
+from boxnb import servers, store, tokens
 from boxnb.errors import (
     BoxNotebookError,
     CredentialsRefusedError,
@@ -170,7 +170,7 @@ def save_tried(profile: store.Profile, *, clock: Clock = time.time) -> str:
         return f"Saved in {where}. {words}"
     token, untried = None, ""
     try:
-        token = renewal.renewed(profile, renewal.NO_TOKEN, clock=clock)
+        token = tokens.fetch(profile, tokens.NO_TOKEN, clock=clock)
     except (CredentialsRefusedError, InvalidClientError):
         raise
     except TokenEndpointError as error:

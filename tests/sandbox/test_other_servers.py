@@ -1,4 +1,4 @@
-"""The practice servers beside Box behave as their vendors document: formats, lifetimes, ended tokens, lockout, faults."""
+"""The practice servers other than Box behave as their vendors document: formats, lifetimes, ended tokens, lockout, faults."""
 
 from __future__ import annotations
 

@@ -232,7 +232,7 @@ def test_a_server_that_does_not_respond_is_saved_with_a_note(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a network, the secrets are saved, and the message says that they were not tried."""
-    monkeypatch.setattr("boxnb.renewal.WAITS", ())
+    monkeypatch.setattr("boxnb.tokens.WAITS", ())
     form = credentials.server_form(
         "api", "http://127.0.0.1:9", kind="client_credentials", settings={"token_url": "/token"}
     )

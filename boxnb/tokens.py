@@ -55,7 +55,7 @@ def login_of(profile: store.Profile) -> password.Login:
     )
 
 
-def renewed(
+def fetch(
     profile: store.Profile,
     token: Token,
     *,
@@ -125,7 +125,7 @@ def renewed(
 
 
 def _purpose(profile: store.Profile) -> str:
-    if profile.method.renews_itself:
+    if profile.method.needs_no_person:
         return f"Cannot get an access token for {profile.name!r}."
     return "Cannot refresh the access token."
 
