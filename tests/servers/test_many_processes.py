@@ -144,7 +144,7 @@ def test_many_processes_do_not_lock_an_account(
     after = sandbox.other_servers()[server]
     assert after["attempts"] - before == 1 and after["locked"] is False
     assert sum("does not send them again" in one for one in errors) == len(errors) - 1
-    with pytest.raises(error, match="does not send them again: the server could lock the account"):
+    with pytest.raises(error, match="does not send them again, because the server could lock the account"):
         servers.connect(name).get_json(LISTINGS[name])
     save(sandbox, name)
     assert servers.connect(name).get_json(LISTINGS[name])
