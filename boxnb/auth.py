@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import requests
 from requests.auth import AuthBase
 
-from . import oauth, renewal, store
+from . import oauth, store, tokens
 from .errors import (
     CredentialsRefusedError,
     HostNotAllowedError,
@@ -178,7 +178,7 @@ class RotatingAuth(AuthBase):
         """Return whether the saved profile is older than the pair in memory: a backup was restored, or a save failed."""
         if saved is None:
             return False
-        if saved.method.renews_itself:
+        if saved.method.needs_no_person:
             return self._unsaved and saved.generation < self._profile.generation
         if saved.token is None:  # signed out, or the backend lost all secrets, including the client secret
             return self._unsaved and not saved.client.client_secret
@@ -206,8 +206,8 @@ class RotatingAuth(AuthBase):
 
     def _refresh(self, profile: store.Profile, token: Token) -> tuple[store.Profile, Token]:
         """Spend the refresh token, or use the saved secrets. If a token is refused, try one that another process has saved."""
-        if profile.method.renews_itself:
-            return self._renew_itself(profile, token)
+        if profile.method.needs_no_person:
+            return self._fetch_without_person(profile, token)
         pending = intent.pending(store.path(profile.name))
         first_token, tried = token, set[str]()
         while True:
@@ -222,12 +222,12 @@ class RotatingAuth(AuthBase):
                     ) from error
                 profile, token = candidate
 
-    def _renew_itself(self, profile: store.Profile, token: Token) -> tuple[store.Profile, Token]:
+    def _fetch_without_person(self, profile: store.Profile, token: Token) -> tuple[store.Profile, Token]:
         """Get a token with the saved secrets. A refusal is saved, so that no other thread or process sends them again."""
         if profile.refused:
-            raise renewal.not_sent_again(profile)
+            raise tokens.not_sent_again(profile)
         try:
-            new_token = renewal.renewed(profile, token, clock=self.now, sleep=self._sleep)
+            new_token = tokens.fetch(profile, token, clock=self.now, sleep=self._sleep)
         except (CredentialsRefusedError, InvalidClientError) as error:
             store.save(dataclasses.replace(profile, refused=str(error)))
             raise
@@ -239,7 +239,7 @@ class RotatingAuth(AuthBase):
         # If an earlier attempt at this refresh was interrupted, the journal keeps the name of the process that made it.
         if pending is None or pending.get("fingerprint") != token.fingerprint:
             intent.begin(file, generation=profile.generation, fingerprint=token.fingerprint, now=self.now())
-        new_token = renewal.renewed(profile, token, clock=self.now, sleep=self._sleep)
+        new_token = tokens.fetch(profile, token, clock=self.now, sleep=self._sleep)
         return self._keep(profile, new_token)
 
     def _keep(self, profile: store.Profile, new_token: Token) -> tuple[store.Profile, Token]:
@@ -368,6 +368,6 @@ def origin(url: str) -> tuple[str, str, int | None]:
 
 
 def _with_token(profile: store.Profile | None, name: str) -> tuple[store.Profile, Token]:
-    if profile is None or not (profile.token or profile.method.renews_itself):
+    if profile is None or not (profile.token or profile.method.needs_no_person):
         raise NotSignedInError(f"Nobody is signed in as {name!r} yet. Open {ONBOARDING} and sign in there.")
-    return profile, profile.token or renewal.NO_TOKEN
+    return profile, profile.token or tokens.NO_TOKEN

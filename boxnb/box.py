@@ -57,7 +57,7 @@ class Box(Connection):
     def _how_it_continues(self) -> tuple[str, str]:
         """Return the label and the value that say how the sign-in outlasts its access token."""
         token, method = self.session.auth.saved_token, self.profile.method
-        if method.renews_itself:
+        if method.needs_no_person:
             subject = method.settings.get("box_subject_type", "enterprise")
             return (
                 "Signs in with",

@@ -18,6 +18,7 @@ from ..runs.mail import save_mail
 from ..secret import Secret
 from ..servers.kinds import kind_of, profile_of
 from ..servers.presets import preset_of
+from ..servers.saved import put
 from ..signin.flow import DEFAULT_REDIRECT
 from ..store.method import BASIC, CLIENT_CREDENTIALS, LOGIN
 from .terminal import show
@@ -139,7 +140,7 @@ def _adopt_server(values: Mapping[str, str], name: str, preset: str, kind: str |
         secrets.pop("client_secret", None)
     settings = {key: values[key] for key in ("username", "client_id", "token_url") if key in values}
     url = values["url"] if "://" in values["url"] else f"https://{values['url']}"
-    servers.put(profile_of(name, url, table, chosen, settings, secrets))
+    put(profile_of(name, url, table, chosen, settings, secrets))
     return f"The server is saved as {name!r} ({chosen}): http = boxnb.servers.connect({name!r})"
 
 

@@ -12,9 +12,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from .. import known_secrets, servers
+from .. import known_secrets
 from ..errors import BoxNotebookError
 from ..redaction import holds_secret, kinds_of_secrets, looks_secret
+from ..servers import saved as saved_servers
 
 _TERMINAL_COLOR = re.compile(r"\x1b\[[0-9;]*m")
 _LABEL = re.compile(r"<secret ([0-9a-f]{4})>")
@@ -41,9 +42,9 @@ def saved_secrets() -> SavedSecrets:
     """Load the secrets of every profile and server, so that :mod:`boxnb.redaction` recognizes them in every encoding."""
     kinds: dict[str, str] = {}
     unread: list[str] = []
-    for name in servers.every_name():
+    for name in saved_servers.every_name():
         try:
-            saved = servers.any_profile(name)
+            saved = saved_servers.any_profile(name)
         except BoxNotebookError:
             unread.append(name)
             continue

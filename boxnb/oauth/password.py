@@ -164,7 +164,7 @@ def _token(login: Login, response: requests.Response, clock: Clock) -> Token:
 def _lifetime(value: object, now: float) -> float:
     """Return a token's lifetime in seconds, from a lifetime, a time since the epoch (s or ms) or an ISO time.
 
-    Return the nominal hour if the value is none of these: a 401 then shows that the token has expired.
+    Return the nominal hour for any other value: a 401 then shows that the token has expired.
     """
     if isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\d[T ]", value):
         try:

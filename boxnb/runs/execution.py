@@ -7,10 +7,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-from .. import redaction, servers, store
+from .. import redaction, store
 from ..api.ledger import Ledger
 from ..errors import BoxNotebookError, require
 from ..local import encoding
+from ..servers import saved as saved_servers
 from . import watched
 from .notebooks import UsageError, join_lines, read, tag_parameters
 from .one_run import FOLDER, ROWS, Run
@@ -158,9 +159,9 @@ def _cell_error(executed: dict[str, Any] | None) -> str:
 def saved_secrets() -> set[str]:
     """Return the secrets of all profiles and servers. Loading them also makes sure that they are redacted from now on."""
     values: set[str] = set()
-    for name in servers.every_name():
+    for name in saved_servers.every_name():
         try:
-            saved = servers.any_profile(name)
+            saved = saved_servers.any_profile(name)
         except BoxNotebookError:
             continue
         if saved is not None:

@@ -169,7 +169,7 @@ class Sandbox:
         }
 
     def other_servers(self) -> dict[str, dict[str, Any]]:
-        """Return the practice servers beside Box: `jamf`, `uem` and `keyed`.
+        """Return the practice servers next to Box: `jamf`, `uem` and `keyed`.
 
         Each has `url`, `username`, `password`, `client_id`, `client_secret` and `key`, of which it takes some; `issued` and
         `attempts` count the tokens and the checked secrets; `locked` says whether the account is locked.

@@ -9,29 +9,9 @@ and `frames` fetch listings; `failures` explains errors; `checks` is for the doc
 layers; `signin` and later ones may import it.
 """
 
-from .kinds import Field, fields_of, profile_of
 from .pages import Pages
-from .presets import JAMF_PRO, PLAIN, PRESETS, WORKSPACE_ONE, Preset
-from .saved import any_profile, connect, every_name, load, move, names, put, save
+from .presets import PRESETS, Preset
+from .saved import connect, load, move, names, save
 from .session import ServerSession
 
-__all__ = [
-    "JAMF_PRO",
-    "PLAIN",
-    "PRESETS",
-    "WORKSPACE_ONE",
-    "Field",
-    "Pages",
-    "Preset",
-    "ServerSession",
-    "any_profile",
-    "connect",
-    "every_name",
-    "fields_of",
-    "load",
-    "move",
-    "names",
-    "profile_of",
-    "put",
-    "save",
-]
+__all__ = ["PRESETS", "Pages", "Preset", "ServerSession", "connect", "load", "move", "names", "save"]

@@ -6,7 +6,7 @@ import dataclasses
 import time
 from collections.abc import Iterator
 
-from .. import oauth, renewal, store
+from .. import oauth, store, tokens
 from ..auth import RotatingAuth
 from ..errors import AccessTokenRejectedError, ApiError, BoxNotebookError
 from ..oauth import Clock, password
@@ -23,7 +23,7 @@ def tried(profile: store.Profile, *, clock: Clock = time.time) -> store.Profile:
     Raises
     ------
     CredentialsRefusedError, InvalidClientError, TokenEndpointError
-        As for :func:`boxnb.renewal.renewed`.
+        As for :func:`boxnb.tokens.fetch`.
     """
     _allow(profile.name)
     auth = RotatingAuth(profile.name, clock=clock)
@@ -78,7 +78,7 @@ def end_token(profile: store.Profile, http: Session) -> bool | None:
     if token is None:
         return None
     if profile.method.kind == LOGIN:
-        login = renewal.login_of(profile)
+        login = tokens.login_of(profile)
         if not login.end_url:
             return None
         return password.end(login, token, http=http, server=profile.client.server.name)

@@ -19,9 +19,9 @@ from requests.auth import AuthBase
 from .. import store
 from ..auth import Hook, origin
 from ..errors import HostNotAllowedError, SettingError
-from ..renewal import not_sent_again
 from ..secret import Header, Secret, basic_pair
 from ..store.method import BASIC
+from ..tokens import not_sent_again
 from ..transport.sessions import require_private
 from .failures import unauthorized
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
 
-from boxnb import renewal, servers, store
+from boxnb import store, tokens
 from boxnb.errors import (
     BoxNotebookError,
     CredentialsRefusedError,
@@ -25,9 +25,10 @@ from boxnb.errors import (
 from boxnb.oauth import BOX, Client, Clock, Server
 from boxnb.oauth.failures import display_name
 from boxnb.secret import Secret
-from boxnb.servers import Field, checks
-from boxnb.servers.kinds import kind_of
+from boxnb.servers import checks
+from boxnb.servers.kinds import Field, fields_of, kind_of, profile_of
 from boxnb.servers.presets import preset_of
+from boxnb.servers.saved import put
 from boxnb.signin import messages
 from boxnb.signin.account import remember_account
 from boxnb.store.method import CLIENT_CREDENTIALS, KINDS, Method
@@ -166,11 +167,11 @@ def save_tried(profile: store.Profile, *, clock: Clock = time.time) -> str:
         result, words = next(iter(checks.probe(profile, clock=clock)))
         if result == "wrong":
             raise CredentialsRefusedError(words, error="credentials_refused")
-        servers.put(profile)
+        put(profile)
         return f"Saved in {where}. {words}"
     token, untried = None, ""
     try:
-        token = renewal.renewed(profile, renewal.NO_TOKEN, clock=clock)
+        token = tokens.fetch(profile, tokens.NO_TOKEN, clock=clock)
     except (CredentialsRefusedError, InvalidClientError):
         raise
     except TokenEndpointError as error:
@@ -181,7 +182,7 @@ def save_tried(profile: store.Profile, *, clock: Clock = time.time) -> str:
     if profile.is_box:
         _save_box(profile)
     else:
-        servers.put(profile)
+        put(profile)
     if token is not None:
         fetched = token
         store.change(profile.name, lambda saved: None if saved is None else saved.renewed(fetched, skew))
@@ -269,10 +270,8 @@ def server_form(
     return CredentialsForm(
         name,
         f"{table.title or url}, {KINDS[chosen]}",
-        servers.fields_of(table, chosen, secret_headers),
-        lambda values, secrets: servers.profile_of(
-            name, url, table, chosen, {**known, **values}, secrets, verify
-        ),
+        fields_of(table, chosen, secret_headers),
+        lambda values, secrets: profile_of(name, url, table, chosen, {**known, **values}, secrets, verify),
         values=known,
         clock=clock,
     )

@@ -22,6 +22,7 @@ from boxnb.signin import messages
 from boxnb.signin.account import (
     is_other_account,
     profile_session,
+    require_person,
     revoke_unwanted,
     save_account,
     save_client,
@@ -70,8 +71,7 @@ class SignInFlow:
         self._client: Client | None = None
         self._secret = Secret("")  # typed but not saved yet
         self._server = client.server if client is not None else server
-        self._practice, self._is_box = practice, True  # only Box can say who signed in
-        self._seconds = seconds
+        self._practice, self._seconds, self._is_box = practice, seconds, True  # only Box says who signed in
         self._clock = clock
         self._monotonic = monotonic
         self._lock = threading.RLock()
@@ -88,7 +88,7 @@ class SignInFlow:
 
     def start(self) -> SignInFlow:
         """Finish immediately if the saved sign-in still works. If not, open the first request or ask for the app."""
-        saved = store.load(self.profile)
+        saved = require_person(store.load(self.profile))
         client = self._preset_client or (saved.client if saved is not None else None)
         self._server = self._server if client is None else client.server
         self._is_box = saved is None or saved.is_box

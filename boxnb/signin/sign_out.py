@@ -62,4 +62,4 @@ def sign_out(profile: str) -> str:
         else "had already been revoked or replaced"
     )
     message = f"Signed out of {profile!r}: the token {how} and is deleted from this computer."
-    return f"{message} {_SECRETS_STAY.format(name=profile)}" if saved.method.renews_itself else message
+    return f"{message} {_SECRETS_STAY.format(name=profile)}" if saved.method.needs_no_person else message

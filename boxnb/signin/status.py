@@ -177,7 +177,7 @@ def keep_alive(profile: str, *, clock: Clock = time.time) -> str:
     auth = RotatingAuth(profile, clock=clock)
     before = auth.saved_token
     after = auth.rotate(rejected=before.access_token)
-    if auth.profile.method.renews_itself:
+    if auth.profile.method.needs_no_person:
         return f"{profile!r} has a new access token for {after.minutes_left(auth.now())} minutes, and needs no refresh token."
     days = after.days_left(auth.now())
     return f"{profile!r} is valid for another {days} days: refresh token {after.fingerprint} replaced {before.fingerprint}."

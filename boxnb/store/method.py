@@ -70,7 +70,7 @@ class Method:
         return self.kind in (LOGIN, CLIENT_CREDENTIALS, CODE)
 
     @property
-    def renews_itself(self) -> bool:
+    def needs_no_person(self) -> bool:
         """Whether the saved secrets suffice for a new access token, without a refresh token and without a person."""
         return self.kind in (LOGIN, CLIENT_CREDENTIALS)
 

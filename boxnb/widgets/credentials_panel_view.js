@@ -1,4 +1,5 @@
-// The panel for secrets. It shows `view`, which does not contain secrets, and sends what is typed as custom messages.
+// The panel for secrets. It shows `view`, which does not contain secrets.
+// It sends what is typed as custom messages.
 import { CREDENTIALS } from "./credentials_panel_messages.js";
 import { againText, fieldKey, firstEmpty, inputType, labelOf, visible } from "./credentials_panel_state.js";
 import { element } from "./elements.js";

@@ -232,7 +232,7 @@ def test_a_server_that_does_not_respond_is_saved_with_a_note(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a network, the secrets are saved, and the message says that they were not tried."""
-    monkeypatch.setattr("boxnb.renewal.WAITS", ())
+    monkeypatch.setattr("boxnb.tokens.WAITS", ())
     form = credentials.server_form(
         "api", "http://127.0.0.1:9", kind="client_credentials", settings={"token_url": "/token"}
     )
@@ -249,3 +249,16 @@ def test_sign_in_by_text_returns_the_right_connection(
     monkeypatch.setattr("boxnb.signin.credentials.getpass.getpass", lambda prompt: keyed["key"])
     saved = front_end.save_server("keyed", keyed["url"], kind="header_key", prefix="SSWS", terminal=True)
     assert "Saved in" in capsys.readouterr().out and "boxnb.servers.connect('keyed')" in repr(saved)
+
+
+def test_a_link_to_sign_in_is_not_offered_for_such_a_profile(sandbox: Sandbox, app: dict[str, Any]) -> None:
+    """Otherwise a person's token pair would replace the secrets. The message says how to enter other secrets."""
+    credentials.save_tried(profile_of(sandbox, app))
+    with pytest.raises(
+        SettingError, match=r"signs in without a person.*boxnb\.sign_in\('night', client_credentials=True\)"
+    ):
+        boxnb.sign_in("night", terminal=False)
+    keyed = sandbox.other_servers()["keyed"]
+    servers.save("keyed", keyed["url"], kind="header_key", prefix="SSWS", secrets={"key": keyed["key"]})
+    with pytest.raises(SettingError, match=r"use boxnb\.widgets\.save_server"):
+        boxnb.sign_in("keyed", terminal=False)

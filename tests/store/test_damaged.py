@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import boxnb
-from boxnb import basic, oauth, redaction, renewal, runs, secret, store
+from boxnb import basic, oauth, redaction, runs, secret, store, tokens
 from boxnb.errors import BoxNotebookError, NotSignedInError, TokenStoreError
 from boxnb.local import private_files
 from boxnb.oauth import token
@@ -270,7 +270,7 @@ class Answering(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
-    monkeypatch.setattr(renewal, "WAITS", ())
+    monkeypatch.setattr(tokens, "WAITS", ())
     with Endpoint() as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()

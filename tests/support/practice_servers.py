@@ -10,7 +10,7 @@ from boxnb.sandbox import Sandbox
 KINDS = ("jamf-client", "jamf-login", "uem-client", "uem-basic", "key")
 """The names under which :func:`save` saves them."""
 
-RENEWING = ("jamf-client", "jamf-login", "uem-client")
+EXPIRING = ("jamf-client", "jamf-login", "uem-client")
 
 LISTINGS = {
     "jamf-client": "/api/v1/computers-inventory",

@@ -451,8 +451,9 @@ OTHER: dict[str, tuple[str, ...]] = {
     "01-upload-files": ("contains five files", "then five rows", "four times", "five rows with", "the same", "one call listed"),
     "02-run-log-and-mail": ("0 emails", "four characters", "most recent first"),
     "03-weekly-report": ("boxnb run", "boxnb schedule"),
-    "04-other-scripts-other-apis": ("five devices", "15 rows in the sandbox", "the 15 devices", "use the same file", "run the two", "one row with the name",
-        "the new one there", "a small one for practice",
+    "04-other-scripts-other-apis": ("five computers", "60 rows in the sandbox", "the 60 computers", "use the same file", "run the two", "one row with the name",
+        "the new one there", "five ways", "Two lines lead", "at least four calls", "one log and sends one email", "one line, for", "sends it once",
+        "One command takes", "old one expires", "one way to sign in", "depend on one person", "one way to run",
     ),
 }  # fmt: skip
 """Sentences about boxnb, Box, or files that the notebook itself writes. Other tests run the cells they describe."""

@@ -16,7 +16,7 @@ import requests
 import trustme
 
 import boxnb
-from boxnb import auth, basic, oauth, renewal, servers, store
+from boxnb import auth, basic, oauth, servers, store, tokens
 from boxnb.api import retrying
 from boxnb.errors import BoxNotebookError, HostNotAllowedError
 from boxnb.oauth.token import Token
@@ -85,7 +85,7 @@ def serve(impostor: Impostor) -> Iterator[Impostor]:
 @pytest.fixture
 def untrusted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Impostor]:
     """An https server with an untrusted certificate."""
-    monkeypatch.setattr(renewal, "WAITS", ())
+    monkeypatch.setattr(tokens, "WAITS", ())
     monkeypatch.setattr(retrying, "ATTEMPTS", 1)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
@@ -95,7 +95,7 @@ def untrusted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Impostor]:
 @pytest.fixture
 def remote(monkeypatch: pytest.MonkeyPatch) -> Iterator[Impostor]:
     """A plain http server that boxnb does not consider to be this computer."""
-    monkeypatch.setattr(renewal, "WAITS", ())
+    monkeypatch.setattr(tokens, "WAITS", ())
     yield from serve(Impostor(host="127.0.0.2"))
 
 

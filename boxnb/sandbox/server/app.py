@@ -1,4 +1,4 @@
-"""The application: Box's paths, the practice servers beside Box, the sandbox's own pages, and the control surface."""
+"""The application: Box's paths, the practice servers, the sandbox's own pages, and the control surface."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ MAX_BODY, MAX_CONTENT = 1_000_000, 512_000_000
 MAX_RECORDED = 1000
 """The record truncates each value to this many characters."""
 NOT_BOX = ("/_sandbox", "/jamf/", "/uem/", "/keyed/")
-"""The paths of the control surface and of the practice servers beside Box."""
+"""The paths of the control surface and of the other practice servers."""
 TRANSPORTS: dict[tuple[str, int], asyncio.Transport] = {}
 REFUSALS = {
     "429": ("rate_limit_exceeded", "Request rate limit exceeded, please try again later"),

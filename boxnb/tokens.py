@@ -55,7 +55,7 @@ def login_of(profile: store.Profile) -> password.Login:
     )
 
 
-def renewed(
+def fetch(
     profile: store.Profile,
     token: Token,
     *,
@@ -125,7 +125,7 @@ def renewed(
 
 
 def _purpose(profile: store.Profile) -> str:
-    if profile.method.renews_itself:
+    if profile.method.needs_no_person:
         return f"Cannot get an access token for {profile.name!r}."
     return "Cannot refresh the access token."
 
@@ -149,8 +149,9 @@ def _request(profile: store.Profile, token: Token, http: requests.Session, clock
 
 def not_sent_again(profile: store.Profile) -> CredentialsRefusedError:
     """Return the error for secrets that the server has already refused. No request was sent."""
+    reason = profile.refused.partition(". ")[0].rstrip(".")
     return CredentialsRefusedError(
-        f"The saved secrets of {profile.name!r} were refused before, so boxnb does not send them again: the server could "
-        f"lock the account. It was: {profile.refused}",
+        f"{reason}. That was an earlier call: boxnb does not send them again, because the server could lock the account. "
+        f"Save them again, or run boxnb.doctor({profile.name!r}) once an admin has unlocked it.",
         error="credentials_refused",
     )

@@ -1,4 +1,4 @@
-"""Many processes share one sign-in that renews itself: one renewal per expiry, and a kill at any point loses nothing."""
+"""Many processes share one sign-in that needs no person: one new token per expiry, and a kill at any point loses nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import racing_servers
 from posix_modules import fcntl
-from practice_servers import LISTINGS, RENEWING, save
+from practice_servers import EXPIRING, LISTINGS, save
 
 from boxnb import servers, store
 from boxnb.auth import RotatingAuth
@@ -29,7 +29,7 @@ CALLS: list[tuple[Any, str]] = [
     (socket.socket, "sendall"),
     (socket.socket, "recv_into"),
 ]
-"""The system calls of a renewal that concern the file, the lock or the socket."""
+"""The system calls for a new token that concern the file, the lock or the socket."""
 
 
 def account(sandbox: Sandbox, name: str) -> dict[str, Any]:
@@ -37,8 +37,8 @@ def account(sandbox: Sandbox, name: str) -> dict[str, Any]:
     return sandbox.other_servers()[name.partition("-")[0]]
 
 
-@pytest.mark.parametrize("name", RENEWING)
-def test_each_expiry_causes_one_renewal(sandbox: Sandbox, name: str) -> None:
+@pytest.mark.parametrize("name", EXPIRING)
+def test_each_expiry_causes_one_request(sandbox: Sandbox, name: str) -> None:
     """Eight processes and 100 expiries: no call fails, and the server issues one token per expiry."""
     save(sandbox, name)
     servers.connect(name).get_json(LISTINGS[name])
@@ -68,8 +68,8 @@ def test_keep_alive_is_used_while_the_token_is_valid(sandbox: Sandbox) -> None:
     assert [path.rpartition("/")[2] for path in paths] == ["token", "keep-alive", "token"]
 
 
-def renew_and_kill(name: str, point: int, report: Path) -> bool:
-    """Make a call that has to renew the token, in a child that kills itself at one point. Return whether it reached it."""
+def fetch_and_kill(name: str, point: int, report: Path) -> bool:
+    """Make a call that has to get a new token, in a child that kills itself at one point. Return whether it reached it."""
     child = os.fork()
     if child:
         _, status = os.waitpid(child, 0)
@@ -105,14 +105,14 @@ def renew_and_kill(name: str, point: int, report: Path) -> bool:
     ("name", "seconds"), [("jamf-client", 7200), ("jamf-login", 1170), ("uem-client", 7200)]
 )
 def test_a_kill_at_any_point_loses_nothing(sandbox: Sandbox, tmp_path: Path, name: str, seconds: int) -> None:
-    """After a kill at any system call of a renewal, the next start continues without a person, also after keep-alive."""
+    """After a kill at any of these system calls, the next start continues without a person, also after keep-alive."""
     save(sandbox, name)
     points: list[str] = []
     for point in itertools.count():
         servers.connect(name).get_json(LISTINGS[name], **racing_servers.ONE_ROW[name])
         sandbox.clock.advance(seconds)
         (tmp_path / "report").unlink(missing_ok=True)
-        if not renew_and_kill(name, point, tmp_path / "report"):
+        if not fetch_and_kill(name, point, tmp_path / "report"):
             assert not (tmp_path / "report").exists(), (tmp_path / "report").read_text(encoding="utf-8")
             break
         points.append((tmp_path / "report").read_text(encoding="utf-8"))
@@ -144,7 +144,7 @@ def test_many_processes_do_not_lock_an_account(
     after = sandbox.other_servers()[server]
     assert after["attempts"] - before == 1 and after["locked"] is False
     assert sum("does not send them again" in one for one in errors) == len(errors) - 1
-    with pytest.raises(error, match="does not send them again: the server could lock the account"):
+    with pytest.raises(error, match="does not send them again, because the server could lock the account"):
         servers.connect(name).get_json(LISTINGS[name])
     save(sandbox, name)
     assert servers.connect(name).get_json(LISTINGS[name])
@@ -170,7 +170,7 @@ def test_a_token_that_cannot_be_saved_is_used(sandbox: Sandbox, monkeypatch: pyt
 
 def test_a_token_ended_by_the_server_is_replaced(sandbox: Sandbox) -> None:
     """A 401 leads to a new token and one retry, also in the middle of a listing."""
-    for name in RENEWING:
+    for name in EXPIRING:
         save(sandbox, name)
         http = servers.connect(name)
         http.get_json(LISTINGS[name])
