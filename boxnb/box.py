@@ -8,9 +8,7 @@ from . import store, transfer
 from .api.connection import Connection
 from .cards import card_html
 from .datasets import content, estimate, event_log, listing, people, sharing
-from .errors import NotSignedInError
 from .oauth import Clock
-from .oauth.failures import ONBOARDING
 from .signin import practice
 
 
@@ -76,7 +74,7 @@ def connect(profile: str, *, clock: Clock = time.time) -> Box:
     Raises
     ------
     NotSignedInError
-        No sign-in is saved. The message names the notebook to sign in with.
+        No sign-in is saved. The message says how to sign in.
     TokenStoreError
         The saved profile cannot be read.
     """
@@ -84,7 +82,5 @@ def connect(profile: str, *, clock: Clock = time.time) -> Box:
         practice.ready()
     saved = store.load(profile)
     if saved is None or saved.token is None:
-        raise NotSignedInError(
-            f"Nobody is signed in as {profile!r} yet. Open {ONBOARDING} and sign in there."
-        )
+        raise store.nobody_signed_in(profile, is_saved=saved is not None)
     return Box(profile, clock=clock)

@@ -18,7 +18,7 @@ from ..auth import RotatingAuth
 from ..errors import NetworkError, WaitNotice
 from ..oauth.failures import capitalized, display_name
 from ..secret import sealed
-from ..transport.network_trouble import hopeless, network_trouble
+from ..transport.network_trouble import hopeless, network_trouble, sandbox_has_stopped
 from ..transport.sessions import (
     NETWORK_ERRORS,
     Session,
@@ -251,9 +251,7 @@ class BoxSession(Session):
             response = self.request(method, path, **options)
         except OSError as error:  # from requests, or because the CA bundle does not exist
             if self.auth.profile.client.server.name == "sandbox" and never_connected(error):
-                raise NetworkError(
-                    "The sandbox has stopped. Run the cell with boxnb.connect again to start it."
-                ) from error
+                raise NetworkError(sandbox_has_stopped()) from error
             raise NetworkError(network_trouble(error)) from error
         if response.status_code >= 400:
             raise api_error(response)

@@ -8,7 +8,12 @@ from ..signin.status import Status, status
 from .exit_codes import FAILED
 from .terminal import show
 
-NOTHING = "Nobody has signed in on this computer yet. Run boxnb lab, and open 1-onboard/01-register-and-sign-in.ipynb.\n"
+NOTHING = (
+    "Nobody has signed in on this computer yet. Run boxnb sign-in sandbox to practise, or boxnb sign-in acme, with a name of "
+    "your choice, for your company. boxnb lab opens the notebooks.\n"
+)
+LABELS = {"generation": "times saved", "keep": "secrets kept in", "mode": "file mode"}
+"""What the terminal calls a column whose name does not explain itself."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +32,11 @@ def text(saved: Status) -> str:
     """Return one paragraph per profile, with one line for each value that is known."""
     if not len(saved):
         return NOTHING
-    labels = {column: column.replace("_", " ") for column in saved.columns if column != "profile"}
+    labels = {
+        column: LABELS.get(column, column.replace("_", " "))
+        for column in saved.columns
+        if column != "profile"
+    }
     width = max(map(len, labels.values()))
     paragraphs = []
     for profile, facts in saved.set_index("profile").iterrows():

@@ -26,6 +26,7 @@ def sign_out(profile: str) -> str:
     TokenStoreError
         The token was revoked, but the file could not be written.
     """
+    store.load_awake(profile)
     with store.lock(profile):
         saved = store.load(profile)
         if saved is None or saved.token is None:

@@ -32,6 +32,9 @@ IGNORES_CASE = sys.platform in ("win32", "darwin")
 """Whether the file system usually treats ``acme`` and ``Acme`` as one name."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+SANDBOX = "sandbox"
+"""The name of the profile of the shared sandbox."""
+
 LOCK_TIMEOUT = 120.0
 """Seconds to wait for another process's lock."""
 
@@ -56,6 +59,10 @@ def path(name: str) -> Path:
         raise ProfileNameError(
             f"{name!r} cannot be the name of a profile. Use letters, digits, '-', '_' and '.', but not the name of a "
             f"Windows device. Try {suggestion + '-box' if suggestion in DEVICE_NAMES else suggestion!r}."
+        )
+    if name.lower() == SANDBOX != name:
+        raise ProfileNameError(
+            f"There is no profile {name!r}. Did you mean {SANDBOX!r}? Other names are free to use."
         )
     if IGNORES_CASE and name not in (saved := names()):
         for other in saved:

@@ -168,7 +168,7 @@ def test_report_names_every_file_that_was_left_alone(
     (tmp_path / notebook_files.START).write_text("{}", encoding="utf-8")
     cli.main(["lab", str(tmp_path), "--no-start", "--update"])
     assert capsys.readouterr().out.splitlines() == [
-        "Left alone, because you have changed them:",
+        "Left alone, because boxnb did not write them, or you have changed them:",
         f"  {notebook_files.START}",
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
 import stat
@@ -143,6 +144,35 @@ def test_a_read_only_folder_is_reported() -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     file.parent.chmod(0o700)
     assert json.loads(file.read_bytes())["format"] == store.FORMAT
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.EACCES, "Check the owner and mode"),
+        (errno.EROFS, "Check the owner and mode"),
+        (errno.ENOSPC, "Free up disk space"),
+        (errno.EDQUOT, "Free up disk space"),
+        (errno.EEXIST, "A file has the name of this folder"),
+        (errno.ENOTDIR, "A file has the name of this folder"),
+        (errno.EIO, "Check the path and the disk"),
+    ],
+)
+def test_the_remedy_fits_the_cause(number: int, remedy: str, tmp_path: Path) -> None:
+    """Only a full disk is a reason to free space, and every message has the path."""
+    error = private_files.explained(OSError(number, os.strerror(number)), tmp_path, "written")
+    assert remedy in str(error) and str(tmp_path) in str(error) and "BOXNB_HOME" in str(error)
+    assert ("Free up" in str(error)) == (number in (errno.ENOSPC, errno.EDQUOT))
+
+
+def test_the_sandbox_reports_a_folder_that_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`connect` raises an error of boxnb with the path, not the error of the operating system."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("BOXNB_HOME", str(tmp_path / "file" / "boxnb"))
+    with pytest.raises(TokenStoreError, match=r"could not be used for the sandbox .* BOXNB_HOME"):
+        boxnb.connect("sandbox")
 
 
 def test_stray_files_a_rename_to_the_same_name_and_a_delete() -> None:
