@@ -10,7 +10,7 @@ from ..errors import ArgumentError, MissingPackageError, require
 from ..local import encoding
 from . import notebook_copies, notebook_files
 from .exit_codes import FAILED
-from .temporary_python import install_command, requirement
+from .temporary_python import install_here
 from .terminal import complain, path_argument, show
 
 DEFAULT = Path("boxnb-notebooks")
@@ -96,7 +96,7 @@ def _start(folder: Path, options: list[str]) -> int:
     except MissingPackageError as error:
         complain(
             f"JupyterLab cannot start ({error.name or 'jupyterlab'} is missing). The notebooks are in "
-            f"{encoding.as_text(folder)}. Install it with: {install_command()} '{requirement()}'"
+            f"{encoding.as_text(folder)}. Install it with: {install_here('lab')}"
         )
         return FAILED
     from jupyterlab.labapp import LabApp

@@ -12,14 +12,17 @@ NOTHING = (
     "Nobody has signed in on this computer yet. Run boxnb sign-in sandbox to practise, or boxnb sign-in acme, with a name of "
     "your choice, for your company. boxnb lab opens the notebooks.\n"
 )
-LABELS = {"generation": "times saved", "keep": "secrets kept in", "mode": "file mode"}
+LABELS = {"generation": "token pairs so far", "keep": "secrets kept in", "mode": "file mode"}
 """What the terminal calls a column whose name does not explain itself."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this verb."""
     parser.add_argument("profile", nargs="?", metavar="PROFILE", help="one profile (default: all)")
-    parser.epilog = "The exit code is 1 if a profile has a problem, such as a sign-in that has expired."
+    parser.epilog = (
+        "The exit code is 1 if a profile has a problem, such as a sign-in that has expired. Box does not list a token's scopes, "
+        "so 'scopes' says what calls have shown: proved, refused, or not tried yet."
+    )
 
 
 def execute(options: argparse.Namespace) -> int:

@@ -48,10 +48,15 @@ def why_temporary(prefix: Path | None = None) -> str | None:
 
 def how_to_install(verb: str, extra: str, missing: str) -> str:
     """Return the message for a verb that needs a package which is not installed in this Python."""
+    return f"boxnb {verb} needs a package that is not installed ({missing}). Install it with: {install_here(extra)}"
+
+
+def install_here(extra: str) -> str:
+    """Return the command that adds an extra of boxnb to this Python; another one may be called "python" on the PATH."""
     command = install_command()
-    if command == "python -m pip install":  # another "python" may be the first on the PATH
+    if command == "python -m pip install":
         command = f"{shlex.quote(sys.executable)} -m pip install"
-    return f"boxnb {verb} needs a package that is not installed ({missing}). Install it with: {command} '{requirement(extra)}'"
+    return f"{command} '{requirement(extra)}'"
 
 
 def install_command(prefix: Path | None = None) -> str:

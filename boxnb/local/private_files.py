@@ -327,9 +327,9 @@ def remedy(error: OSError, another: str = "choose another folder with BOXNB_HOME
     if error.errno in _REFUSED or isinstance(error, PermissionError):
         return f"Check the owner and mode of the folder, or {another}"
     if error.errno == errno.EISDIR:
-        return "A folder has the name of this file; move or rename the folder"
+        return "A folder has the same name as this file; move or rename the folder"
     if error.errno in (errno.EEXIST, errno.ENOTDIR):
-        return f"A file has the name of this folder; move or rename the file, or {another}"
+        return f"A file has the same name as this folder; move or rename the file, or {another}"
     if error.errno in _FULL:
         return f"Free up disk space or {another}, then try again"
     return f"Check the path and the disk, or {another}"

@@ -194,6 +194,7 @@ def _launch(
     _children.append(process)
     seconds = LARGE_SECONDS if options["world"] == "large" else START_SECONDS
     deadline = time.monotonic() + seconds
+    sandbox = None
     while time.monotonic() < deadline:
         if process.poll() is not None:
             break
@@ -205,6 +206,11 @@ def _launch(
     last_lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-3:]
     if process.poll() is None:
         process.terminate()
+        if sandbox is not None:
+            fail(
+                f"The sandbox started, but {sandbox.url} cannot be reached. Check that this computer allows connections to "
+                "itself: the loopback interface is down, or a firewall is blocking it."
+            )
         fail(f"The sandbox did not respond within {seconds:.0f} s. See {log}.")
     return fail(
         "The sandbox did not start: "

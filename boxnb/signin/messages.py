@@ -242,7 +242,8 @@ def in_one_sentence(error: BaseException, server: str = "Box") -> str:
     if isinstance(error, BoxNotebookError):
         return " ".join(str(error).split())
     if isinstance(error, requests.RequestException) or "certificate" in str(error).lower():
-        return network_trouble(error, then=f"open {display_name(server)} again")  # type: ignore[arg-type]
+        then = f"open {display_name(server)} again" if reader.in_notebook() else "try again"
+        return network_trouble(error, then=then)  # type: ignore[arg-type]
     if isinstance(error, OSError):
         where = error.filename or store.home()
         return f"Cannot save the sign-in in {where} ({error.strerror or type(error).__name__}). {private_files.remedy(error)}."

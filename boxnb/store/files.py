@@ -362,7 +362,10 @@ def _raw_content(name: str, file: Path) -> dict[str, Any]:
 def _remove_files(file: Path) -> None:
     # The profile last: if the process is killed in between, no draft is left for the next profile of this name.
     for leftover in (*_drafts(file), intent.path(file), _holder_file(file), file):
-        private_files.remove(leftover)
+        try:
+            private_files.remove(leftover)
+        except OSError as error:
+            raise private_files.explained(error, leftover, "deleted") from error
 
 
 def _drafts(file: Path) -> list[Path]:

@@ -71,7 +71,7 @@ def network_trouble(error: OSError, then: str = "try again") -> str:
             spelling = spelling if os.environ.get(setting, "").lower().startswith("socks://") else ""
             return (
                 f"{setting} refers to a SOCKS proxy, but SOCKS support is not installed. "
-                f"Run {SOCKS}, {spelling}restart the kernel, then {then}."
+                f"Run {SOCKS}, {spelling}{'restart the kernel, ' if reader.kernel() is not None else ''}then {then}."
             )
         return f"The SOCKS proxy address in {setting} cannot be read. {_capital(spelling)}then {then}."
     if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):

@@ -90,7 +90,7 @@ def test_a_newer_format_is_refused() -> None:
 def test_a_folder_at_the_path_of_the_file_is_reported() -> None:
     """Reading and writing raise an error if the path is a folder."""
     store.path("acme").mkdir(parents=True)
-    with pytest.raises(TokenStoreError, match="folder has the same name as the profile"):
+    with pytest.raises(TokenStoreError, match="folder has the same name as this file"):
         store.load("acme")
     with pytest.raises(TokenStoreError, match="No saved data was lost"):
         store.save(profile())
@@ -153,8 +153,8 @@ def test_a_read_only_folder_is_reported() -> None:
         (errno.EROFS, "Check the owner and mode"),
         (errno.ENOSPC, "Free up disk space"),
         (errno.EDQUOT, "Free up disk space"),
-        (errno.EEXIST, "A file has the name of this folder"),
-        (errno.ENOTDIR, "A file has the name of this folder"),
+        (errno.EEXIST, "A file has the same name as this folder"),
+        (errno.ENOTDIR, "A file has the same name as this folder"),
         (errno.EIO, "Check the path and the disk"),
     ],
 )
@@ -163,6 +163,18 @@ def test_the_remedy_fits_the_cause(number: int, remedy: str, tmp_path: Path) -> 
     error = private_files.explained(OSError(number, os.strerror(number)), tmp_path, "written")
     assert remedy in str(error) and str(tmp_path) in str(error) and "BOXNB_HOME" in str(error)
     assert ("Free up" in str(error)) == (number in (errno.ENOSPC, errno.EDQUOT))
+
+
+def test_a_profile_that_cannot_be_deleted_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error has the path and the remedy, as that of a save has."""
+    store.save(profile())
+
+    def refuse(file: Path) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fspath(file))
+
+    monkeypatch.setattr(private_files, "remove", refuse)
+    with pytest.raises(TokenStoreError, match=r"could not be deleted .* Check the owner and mode"):
+        store.delete("acme")
 
 
 def test_the_sandbox_reports_a_folder_that_cannot_be_written(
