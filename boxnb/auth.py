@@ -27,9 +27,9 @@ from .errors import (
     NotSignedInError,
     ProfileChangedError,
 )
-from .local import home_folder
+from .local import home_folder, reader
 from .oauth import Clock
-from .oauth.failures import ONBOARDING, refresh_refused
+from .oauth.failures import refresh_refused
 from .oauth.token import Token
 from .secret import Header, Secret, bearer, cleaning
 from .store import intent
@@ -66,7 +66,7 @@ class RotatingAuth(AuthBase):
         self._lock = threading.RLock()
         # The folder of the current lesson, if there is one. Calls from other threads use it as well.
         self._home = home_folder.elsewhere.get()
-        self._profile, self._token = _with_token(store.load(profile), profile)
+        self._profile, self._token = _with_token(store.load_awake(profile), profile)
         self._owner = self._profile  # the latest version that says which user this session belongs to
         self._previous = self._profile  # the version before the one that was last read from disk
         self._unsaved = False  # whether the token pair in memory is newer than the saved one
@@ -331,7 +331,7 @@ class RotatingAuth(AuthBase):
         except ValueError:
             raise NotSignedInError(
                 f"The saved access token of {self.profile_name!r} contains characters that cannot be sent: the file was "
-                f"edited by hand or by another program. Sign in again: open {ONBOARDING}."
+                f"edited by hand or by another program. Sign in again: {reader.to_sign_in(self.profile_name)}."
             ) from None
 
 
@@ -369,5 +369,5 @@ def origin(url: str) -> tuple[str, str, int | None]:
 
 def _with_token(profile: store.Profile | None, name: str) -> tuple[store.Profile, Token]:
     if profile is None or not (profile.token or profile.method.needs_no_person):
-        raise NotSignedInError(f"Nobody is signed in as {name!r} yet. Open {ONBOARDING} and sign in there.")
+        raise store.nobody_signed_in(name, is_saved=profile is not None)
     return profile, profile.token or tokens.NO_TOKEN

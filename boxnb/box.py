@@ -8,9 +8,8 @@ from . import store, transfer
 from .api.connection import Connection
 from .cards import card_html
 from .datasets import console, content, estimate, event_log, listing, people, sharing
-from .errors import NotSignedInError, SettingError
+from .errors import SettingError
 from .oauth import Clock
-from .oauth.failures import ONBOARDING
 from .signin import practice
 
 
@@ -89,7 +88,7 @@ def connect(profile: str, *, clock: Clock = time.time) -> Box:
     Raises
     ------
     NotSignedInError
-        No sign-in is saved. The message names the notebook to sign in with.
+        No sign-in is saved. The message says how to sign in.
     SettingError
         The profile is a server other than Box.
     TokenStoreError
@@ -103,7 +102,5 @@ def connect(profile: str, *, clock: Clock = time.time) -> Box:
             f"{profile!r} is a saved server, not a sign-in to Box. Use boxnb.servers.connect({profile!r})."
         )
     if saved is None or not saved.has_access:
-        raise NotSignedInError(
-            f"Nobody is signed in as {profile!r} yet. Open {ONBOARDING} and sign in there."
-        )
+        raise store.nobody_signed_in(profile, is_saved=saved is not None)
     return Box(profile, clock=clock)

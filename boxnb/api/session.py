@@ -14,7 +14,7 @@ from ..auth import RotatingAuth
 from ..errors import NetworkError
 from ..oauth.failures import display_name
 from ..secret import sealed
-from ..transport.network_trouble import network_trouble
+from ..transport.network_trouble import network_trouble, sandbox_has_stopped
 from ..transport.sessions import NETWORK_ERRORS, never_connected, unsigned_session
 from . import arguments, ids
 from .failures import api_error, scope_of
@@ -134,9 +134,7 @@ class BoxSession(RetryingSession):
             response = self.request(method, path, **options)
         except OSError as error:  # from requests, or because the CA bundle does not exist
             if self.auth.profile.client.server.name == "sandbox" and never_connected(error):
-                raise NetworkError(
-                    "The sandbox has stopped. Run the cell with boxnb.connect again to start it."
-                ) from error
+                raise NetworkError(sandbox_has_stopped()) from error
             is_lost = isinstance(error, NETWORK_ERRORS) and not never_connected(error)
             is_unsure = is_lost and not is_read(method, path)
             raise NetworkError(network_trouble(error, UNSURE if is_unsure else "try again")) from error

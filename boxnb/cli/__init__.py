@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import BoxNotebookError
 from .exit_codes import FAILED, REFUSED, UNDELIVERED, USAGE
-from .terminal import complain
+from .terminal import complain, plain_warnings
 
 if TYPE_CHECKING:
     from .run import run_command
@@ -73,9 +73,10 @@ def parser(verb: str | None = None) -> argparse.ArgumentParser:
         epilog="boxnb VERB --help explains one verb.",
     )
     top.add_argument("--version", action="version", version=_version())
-    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+    verbs = top.add_subparsers(dest="verb", metavar="VERB")
     for name, line in VERBS.items():
         verb_parser = verbs.add_parser(name, help=line, description=f"{line[0].upper()}{line[1:]}.")
+        verb_parser.set_defaults(fail=verb_parser.error)
         if name == verb:
             _module(name).arguments(verb_parser)
     return top
@@ -111,13 +112,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if verb == "lab" and "--" in words:
         cut = words.index("--")
         words, passed_on = words[:cut], words[cut + 1 :]
-    options = parser(verb).parse_args(words, argparse.Namespace(passed_on=passed_on))
+    top = parser(verb)
+    options, unknown = top.parse_known_args(words, argparse.Namespace(passed_on=passed_on))
+    if options.verb is None:
+        top.error("a verb is missing; boxnb lab opens the notebooks, and boxnb --help lists the verbs")
+    if unknown:
+        options.fail(f"unrecognized arguments: {' '.join(unknown)}")
     try:
-        return int(_module(options.verb).execute(options))
+        with plain_warnings(unless=options.verb == "lab"):
+            return int(_module(options.verb).execute(options))
     except BoxNotebookError as error:
         from .. import redaction
 
         complain(redaction.redact(str(error)))
         return USAGE if isinstance(error, ValueError) else FAILED
+    except OSError as error:
+        from ..transport.network_trouble import network_trouble
+
+        complain(network_trouble(error))
+        return FAILED
     except KeyboardInterrupt:
         return 128 + signal.SIGINT

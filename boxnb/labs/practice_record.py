@@ -126,7 +126,7 @@ def record_of_practice(learner: str, path: str | Path = "record-of-practice.html
     frame = table()
     passed = frame[frame["passed"]].sort_values("passed_at")
     if passed.empty:
-        raise ValueError("No lab has been passed yet. Open notebooks/3-teach/03-break-it.ipynb and pass one.")
+        raise ValueError("No lab has been passed yet. Open 3-teach/03-break-it.ipynb and pass one.")
     entries = passed_labs.entries()
     rows = "".join(
         f"<tr><td>{escaped(row.title)}</td><td>{_guess_text(entries[str(row.Index)])}</td>"

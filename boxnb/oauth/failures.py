@@ -9,14 +9,13 @@ from urllib.parse import urlsplit
 import requests
 
 from ..errors import AccessDeniedError, InvalidClientError, InvalidGrantError, SignInError, TokenEndpointError
+from ..local import reader
 from ..redaction import one_line, printable, redact
 from ..transport.network_trouble import network_trouble as network_trouble
 from ..transport.network_trouble import proxy_wants_password
 from ..transport.waits import retry_after, until
 from .refusals import client_credentials_error
 from .token import Token
-
-ONBOARDING = "notebooks/1-onboard/01-register-and-sign-in.ipynb"
 
 ADMIN = (
     "Ask an admin of your enterprise to allow this app (Admin Console, Integrations, Platform Apps Manager), "
@@ -272,7 +271,7 @@ def refresh_refused(
             "one copy), access was revoked, the password was changed, or the token is too old."
         )
     refusal = InvalidGrantError(
-        f"{cause}{quotation} Sign in again: open {ONBOARDING}.",
+        f"{cause}{quotation} Sign in again: {reader.to_sign_in(profile)}.",
         error="invalid_grant",
         description=error.description,
     )

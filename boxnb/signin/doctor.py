@@ -33,8 +33,9 @@ from ..errors import (
     NotSignedInError,
     RateLimitError,
     TokenEndpointError,
+    TokenStoreError,
 )
-from ..local import encoding
+from ..local import encoding, private_files, reader
 from ..oauth import Client, Clock, receiver
 from ..oauth.failures import capitalized, display_name, network_trouble
 from ..redaction import one_line
@@ -43,7 +44,7 @@ from ..servers import checks
 from ..store.method import CODE, KINDS
 from ..transport.network_trouble import proxy_for
 from ..transport.sessions import Session, unsigned_session
-from .messages import UNCHECKED
+from .messages import UNCHECKED, port_note
 
 CLOCK_TOLERANCE = 600.0
 """How many seconds this computer's clock may differ from the server's before the doctor reports it."""
@@ -112,15 +113,13 @@ def doctor(profile: str, *, clock: Clock = time.time) -> Findings:
 def _findings(profile: str, clock: Clock) -> Iterator[Finding]:
     yield _check_folder()
     try:
-        saved = store.load(profile)
+        saved = store.load_awake(profile)
     except BoxNotebookError as error:
         yield Finding("profile", "wrong", str(error), "Do what the finding says.")
         return
     if saved is None:
-        remedy = (
-            "Open notebooks/1-onboard/01-register-and-sign-in.ipynb; boxnb.status() lists the saved profiles."
-        )
-        yield Finding("profile", "wrong", f"There is no profile {profile!r}.", remedy)
+        finding, _, remedy = str(store.no_profile(profile)).partition(". ")
+        yield Finding("profile", "wrong", f"{finding}.", remedy)
         return
     yield Finding(
         "profile", "ok", f"Saved in {store.path(profile)}, secrets in {saved.keep.partition(':')[0]}."
@@ -135,7 +134,7 @@ def _findings(profile: str, clock: Clock) -> Iterator[Finding]:
     yield _check_redirect(saved.client)
     if saved.token is None:
         finding = "The app is registered, but nobody is signed in."
-        yield Finding("sign-in", "look", finding, "Sign in with the panel.")
+        yield Finding("sign-in", "look", finding, reader.as_sentence(reader.to_sign_in(profile)))
     else:
         yield from _check_sign_in(profile, clock)
 
@@ -169,7 +168,14 @@ def _check_without_person(saved: store.Profile, clock: Clock) -> Iterator[Findin
 
 
 def _check_folder() -> Finding:
-    folder = store.home()
+    try:
+        folder = store.home()
+        private_files.require_folder(folder / "profiles")
+    except TokenStoreError as error:
+        finding, _, remedy = str(error).rpartition("). ")
+        return Finding(
+            "folder", "wrong", f"{finding})." if finding else str(error), remedy if finding else ""
+        )
     if not folder.exists():
         finding = f"{folder} does not exist yet. The first sign-in creates it, readable only by you."
         return Finding("folder", "ok", finding)
@@ -257,7 +263,7 @@ def _check_clock(offsets: list[float]) -> list[Finding]:
 
 
 def _check_redirect(client: Client) -> Finding:
-    check, remedy = "redirect URI", "Paste the address into the panel."
+    check, remedy = "redirect URI", "Paste the address when you sign in."
     needed = f"The app must list exactly {client.redirect_uri}"
     if not receiver.can_listen(client.redirect_uri):
         return Finding(check, "look", f"{needed}. boxnb cannot listen there.", remedy)
@@ -267,7 +273,8 @@ def _check_redirect(client: Client) -> Finding:
             url = listener.redirect_uri
     except BoxNotebookError as error:
         return Finding(check, "look", f"{needed}. {error}", remedy)
-    return Finding(check, "ok", f"{needed}. The panel can listen at {url}.")
+    why = port_note(client.redirect_uri, url, client.server.name)
+    return Finding(check, "ok", f"{needed}. {why or f'A sign-in listens at {url}.'}")
 
 
 def _check_sign_in(profile: str, clock: Clock) -> Iterator[Finding]:
@@ -278,7 +285,7 @@ def _check_sign_in(profile: str, clock: Clock) -> Iterator[Finding]:
             yield Finding("sign-in", "look", "The response to /users/me does not name a user.", "Try again.")
             return
     except (NotSignedInError, InvalidGrantError, AccessTokenRejectedError) as error:
-        yield Finding("sign-in", "wrong", str(error), "Sign in again with the panel.")
+        yield Finding("sign-in", "wrong", str(error), reader.as_sentence(reader.to_sign_in(profile)))
         return
     except BoxNotebookError as error:
         yield Finding("sign-in", "look", "The sign-in could not be checked.", str(error))

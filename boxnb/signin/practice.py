@@ -4,29 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from typing import Any
 
 from .. import oauth, store
-from ..oauth import Client, Server
-from ..secret import Secret
+from ..store.files import SANDBOX
+from ..store.practice_server import practice_client as practice_client
+from ..store.practice_server import server_of as server_of
 from .account import remember_account
 
-PROFILE = "sandbox"
-
-
-def server_of(running: Any) -> Server:
-    """Return the name and URLs of a running sandbox."""
-    fields: dict[str, Any] = running.server()
-    return Server(**fields)
-
-
-def practice_client() -> Client:
-    """Start the shared sandbox if it is not running, and return its ready-made app."""
-    from .. import sandbox
-
-    running = sandbox.start()
-    app = running.practice_client()
-    return Client(app["client_id"], Secret(app["client_secret"]), app["redirect_uri"], server_of(running))
+PROFILE = SANDBOX
 
 
 def grant(link: str) -> str:

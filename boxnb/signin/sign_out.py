@@ -29,6 +29,7 @@ def sign_out(profile: str) -> str:
     TokenStoreError
         The token was revoked, but the file could not be written.
     """
+    store.load_awake(profile)
     with store.lock(profile):
         saved = store.load(profile)
         if saved is None or not saved.has_access:

@@ -12,8 +12,8 @@ from ..api.failures import SCOPES
 from ..api.ledger import Ledger
 from ..auth import RotatingAuth
 from ..cards import Alert, card_html
-from ..errors import BoxNotebookError, NotSignedInError
-from ..local import encoding
+from ..errors import BoxNotebookError
+from ..local import encoding, reader
 from ..oauth import Clock
 from ..store.method import KINDS
 from .messages import UNCHECKED
@@ -52,7 +52,7 @@ class Status(pd.DataFrame):
 
     def _repr_html_(self) -> str:
         if not len(self):
-            return "<p>Nothing is saved yet. Open the onboarding notebook.</p>"
+            return f"<p>Nothing is saved yet. To sign in, open {reader.ONBOARDING}.</p>"
         facts = self.set_index("profile").T.dropna(how="all")
         strings = facts.astype("object").where(facts.notna(), "").astype("str")
         rows = [
@@ -88,9 +88,7 @@ def status(profile: str | None = None, *, clock: Clock = time.time) -> Status:
         There is no profile with that name.
     """
     if profile is not None and not os.path.lexists(store.path(profile)):
-        raise NotSignedInError(
-            f"There is no profile {profile!r}. boxnb.status() lists the profiles that exist."
-        )
+        raise store.no_profile(profile)
     rows = [
         {
             column: encoding.as_text(cell) if isinstance(cell, str) else cell
@@ -138,9 +136,11 @@ def _row(name: str, clock: Clock) -> dict[str, object]:
     days = (now - token.obtained_at) / 86400 if token.obtained_at > 0 else 0.0
     warning = ""
     if days > 60:
-        warning = f"Not used for {days:.0f} days, and a refresh token expires after 60. Sign in again."
+        warning = f"Not used for {days:.0f} days, and a refresh token expires after 60. Sign in again: {reader.to_sign_in(name)}."
     elif days > DAYS_TO_WARN:
-        warning = f"Not used for {days:.0f} of 60 days. Use this profile, or run boxnb.keep_alive({name!r})."
+        warning = (
+            f"Not used for {days:.0f} of 60 days. Use this profile, or run {reader.to_keep_alive(name)}."
+        )
     return row | {
         "problem": " ".join(filter(None, [unchecked, warning])) or None,
         "access_minutes_left": token.minutes_left(now),
@@ -171,6 +171,8 @@ def keep_alive(profile: str, *, clock: Clock = time.time) -> str:
     NotSignedInError, InvalidGrantError, TokenEndpointError, TokenStoreError
         As for any refresh. The message says what to do.
     """
+    if not os.path.lexists(store.path(profile)):
+        raise store.no_profile(profile)
     saved = store.load(profile)
     if saved is not None and saved.has_access and not saved.method.gets_token:
         return f"{profile!r} has no token that could expire: {KINDS[saved.method.kind]}."

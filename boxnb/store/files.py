@@ -32,6 +32,9 @@ IGNORES_CASE = sys.platform in ("win32", "darwin")
 """Whether the file system usually treats ``acme`` and ``Acme`` as one name."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+SANDBOX = "sandbox"
+"""The name of the profile of the shared sandbox."""
+
 LOCK_TIMEOUT = 120.0
 """Seconds to wait for another process's lock."""
 
@@ -56,6 +59,10 @@ def path(name: str) -> Path:
         raise ProfileNameError(
             f"{name!r} cannot be the name of a profile. Use letters, digits, '-', '_' and '.', but not the name of a "
             f"Windows device. Try {suggestion + '-box' if suggestion in DEVICE_NAMES else suggestion!r}."
+        )
+    if name.lower() == SANDBOX != name:
+        raise ProfileNameError(
+            f"There is no profile {name!r}. Did you mean {SANDBOX!r}? Other names are free to use."
         )
     if IGNORES_CASE and name not in (saved := names()):
         for other in saved:
@@ -355,7 +362,10 @@ def _raw_content(name: str, file: Path) -> dict[str, Any]:
 def _remove_files(file: Path) -> None:
     # The profile last: if the process is killed in between, no draft is left for the next profile of this name.
     for leftover in (*_drafts(file), intent.path(file), _holder_file(file), file):
-        private_files.remove(leftover)
+        try:
+            private_files.remove(leftover)
+        except OSError as error:
+            raise private_files.explained(error, leftover, "deleted") from error
 
 
 def _drafts(file: Path) -> list[Path]:

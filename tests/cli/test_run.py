@@ -17,6 +17,7 @@ from typing import Any
 import nbformat
 import pytest
 from mailing import mailbox
+from pseudo_terminal import terminals
 from signing import refreshes, sign_in
 from small_files import limit_files
 
@@ -573,3 +574,51 @@ def test_odd_files_in_the_folder_do_not_hide_the_error(tmp_path: Path) -> None:
     )
     child = run(notebook(tmp_path, cell), "--no-mail")
     assert child.returncode == 1 and "ZeroDivisionError" in child.stderr
+
+
+def test_a_person_who_watches_sees_the_outcome_and_the_files(server: Mailbox, tmp_path: Path) -> None:
+    """In a terminal, the command names the page and the log; into a pipe, it prints nothing."""
+    file = notebook(tmp_path, "1 + 1")
+    arguments = (file, "--profile", "acme", "--no-mail", "--folder", tmp_path / "logs")
+    with terminals() as open_terminal:
+        terminal = open_terminal(*command("run", *arguments))
+        assert terminal.wait() == 0
+    assert "Running nightly.ipynb with the profile 'acme'." in terminal.shown
+    assert re.search(r"SUCCESS after \d+ s\.", terminal.shown)
+    (page,) = (tmp_path / "logs").rglob("nightly.html")
+    (log,) = (tmp_path / "logs").glob("*.log")
+    shown = "".join(terminal.shown.split())
+    assert f"Saved{page}" in shown and f"Log{log}" in shown
+    child = run(*arguments)
+    assert (child.returncode, child.stdout, child.stderr) == (0, "", "")
+
+
+def test_ctrl_c_says_that_the_run_stopped(server: Mailbox, tmp_path: Path) -> None:
+    """The exit code is 130, and the log is named."""
+    file = notebook(tmp_path, f"open({str(tmp_path / 'began')!r}, 'w').close()\nimport time\ntime.sleep(600)")
+    with terminals() as open_terminal:
+        terminal = open_terminal(*command("run", file, "--profile", "acme", "--no-mail"))
+        deadline = time.monotonic() + 120
+        while not (tmp_path / "began").exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        terminal.type("\x03")
+        assert terminal.wait() == 130
+    assert "Stopped after " in terminal.shown and "  Log " in terminal.shown
+
+
+def test_folder_that_cannot_be_written_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The message names the path and the option, and nothing runs."""
+    file = notebook(tmp_path, "1")
+    assert cli.main(["run", str(file), "--no-mail", "--folder", str(file / "logs")]) == cli.USAGE
+    err = capsys.readouterr().err
+    assert f"boxnb cannot write to {file / 'logs'} because of {file}" in err and "--folder" in err
+
+
+def test_notebook_in_another_language_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its cells must not run as Python."""
+    file = notebook(tmp_path, "x <- 1")
+    content = json.loads(file.read_text(encoding="utf-8"))
+    content["metadata"]["kernelspec"] |= {"name": "ir", "language": "R"}
+    file.write_text(json.dumps(content), encoding="utf-8")
+    assert cli.main(["run", str(file), "--no-mail"]) == cli.USAGE
+    assert "is written for R, not for Python" in capsys.readouterr().err
