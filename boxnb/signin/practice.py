@@ -12,6 +12,10 @@ from ..secret import Secret
 from .account import remember_account
 
 PROFILE = "sandbox"
+APPS = {PROFILE: "practice", "sandbox-governance": "governance"}
+"""The profiles that sign in by themselves, and the sandbox's ready-made app of each. ``sandbox-governance`` can read retention
+policies, and the content of the whole company; its app writes only on behalf of other users.
+"""
 
 
 def server_of(running: Any) -> Server:
@@ -20,12 +24,12 @@ def server_of(running: Any) -> Server:
     return Server(**fields)
 
 
-def practice_client() -> Client:
-    """Start the shared sandbox if it is not running, and return its ready-made app."""
+def practice_client(profile: str = PROFILE) -> Client:
+    """Start the shared sandbox if it is not running, and return the ready-made app of a profile in `APPS`."""
     from .. import sandbox
 
     running = sandbox.start()
-    app = running.practice_client()
+    app = running.practice_client(APPS[profile])
     return Client(app["client_id"], Secret(app["client_secret"]), app["redirect_uri"], server_of(running))
 
 
@@ -36,9 +40,9 @@ def grant(link: str) -> str:
     return sandbox.start().approve(link)
 
 
-def ready() -> None:
+def ready(profile: str = PROFILE) -> None:
     """Make sure that the shared sandbox is running, that the profile has its URLs, and that a user is signed in."""
-    client = practice_client()
+    client = practice_client(profile)
 
     def with_server(saved: store.Profile | None) -> store.Profile | None:
         if saved is None or saved.token is None or saved.client.server == client.server:
@@ -46,7 +50,7 @@ def ready() -> None:
         # The sandbox restarted on another port, with the same data.
         return dataclasses.replace(saved, client=client)
 
-    saved = store.change(PROFILE, with_server)
+    saved = store.change(profile, with_server)
     if saved is not None and saved.token is not None:
         return
     state = oauth.new_state()
@@ -55,10 +59,10 @@ def ready() -> None:
 
     def with_token(saved: store.Profile | None) -> store.Profile:
         # A saved profile keeps its mail settings, licence and so on.
-        profile = saved or store.Profile(PROFILE, client)
+        earlier = saved or store.Profile(profile, client)
         skew = token.obtained_at - time.time()
-        return dataclasses.replace(profile, client=client, token=token, skew=skew, account=None)
+        return dataclasses.replace(earlier, client=client, token=token, skew=skew, account=None)
 
-    store.change(PROFILE, with_token)
-    account = remember_account(PROFILE)
+    store.change(profile, with_token)
+    account = remember_account(profile)
     print(f"Signed in to the sandbox as its practice admin, {account.get('name')}.")  # noqa: T201  for the reader
