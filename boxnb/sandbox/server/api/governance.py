@@ -40,7 +40,7 @@ TYPES = {
 }
 """The value of `type` in the objects of each section."""
 MINI_FIELDS = {"retention_policies": ("policy_name", "retention_length", "disposition_action")}
-"""What an object contains, beside its id and type, where another object refers to it."""
+"""What an object contains next to its id and type where another object refers to it."""
 
 
 def resolve(call: Call, value: Any) -> Any:
