@@ -38,8 +38,6 @@ from .transport.waits import announce, wait_sentence
 MARGIN = 60.0
 """How many seconds before its expiry an access token is refreshed."""
 
-_WAITS = (0.5, 1.0, 2.0, 4.0)
-
 PATIENCE = 50.0
 """Seconds after which a refresh is no longer retried, so that other processes get the lock before they time out."""
 
@@ -64,6 +62,9 @@ class RotatingAuth(AuthBase):
     NotSignedInError
         No sign-in is saved with that name.
     """
+
+    waits: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0)  # seconds before each repetition of a refresh
+    token_session = staticmethod(unsigned_session)
 
     def __init__(
         self, profile: str, *, clock: Clock = time.time, sleep: Callable[[float], None] = time.sleep
@@ -243,12 +244,12 @@ class RotatingAuth(AuthBase):
     def _fetch(self, profile: store.Profile, token: Token) -> Token:
         """Refresh, and retry with the same token after a lost response: Box then returns the same pair."""
         started, may_have_arrived = time.monotonic(), False
-        pauses = iter(_WAITS)
+        pauses = iter(self.waits)
         while True:
             pause = next(pauses, None)  # None after the last attempt
             wait = pause if time.monotonic() - started < PATIENCE else None
             try:
-                with unsigned_session(profile.verify) as http:
+                with self.token_session(profile.verify) as http:
                     return oauth.refresh(profile.client, token, http=http, clock=self.now)
             except InvalidGrantError as error:
                 intent.end(store.path(profile.name))

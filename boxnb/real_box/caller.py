@@ -62,6 +62,7 @@ class Caller:
         self._http = unsigned_session(verify)
         self._http.headers["User-Agent"] = "boxnb"
         self._sleep = sleep
+        self._has_answered = False
 
     def close(self) -> None:
         """Close the connections, and save the ledger."""
@@ -83,19 +84,22 @@ class Caller:
             The first read of the run did not get a response.
         """
         answer: Answer | None = None
+        lost: OSError | None = None
         for attempt in range(2):
             if self.left <= 0:
                 break
             try:
                 answer = self._send(probe, repeat=attempt > 0)
             except NETWORK_ERRORS as error:
-                if self.calls == 1:
-                    raise NetworkError(network_trouble(error)) from None
+                lost = error
                 continue
+            self._has_answered = True
             if answer.status != 429:
                 break
             self.refused.append(answer)
             self._sleep(min(retry_after(answer) or 1.0, LONGEST_WAIT))
+        if answer is None and lost is not None and not self._has_answered:
+            raise NetworkError(network_trouble(lost)) from lost
         return answer
 
     def _send(self, probe: Probe, *, repeat: bool) -> Answer:

@@ -130,6 +130,8 @@ def findings(answer: Answer, reference: Answer | None) -> Iterator[tuple[Finding
         expected = " or ".join(map(str, probe.expect))
         yield Finding(("status",), "status", expected, str(answer.status)), [probe.claim]
         return
+    if answer.status == 403 and reference is not None and answer.content and not reference.content:
+        reference = None  # a 403 has a body if the user may not do it, and none if the app lacks the scope (box-facts 1.12)
     for finding in rules.answer_findings(answer, reference):
         yield (
             finding,

@@ -14,14 +14,14 @@ from typing import Any
 
 import requests
 
-from .. import oauth, store
+from .. import oauth
 from ..auth import RotatingAuth
-from ..errors import BoxNotebookError, TokenEndpointError
+from ..errors import TokenEndpointError
 from ..oauth import Client
 from ..oauth.endpoint import LARGEST, PATIENCE
 from ..oauth.token import Token
 from ..secret import Secret, sealed
-from ..transport.sessions import read_within, unsigned_session
+from ..transport.sessions import NETWORK_ERRORS, Session, never_connected, read_within, unsigned_session
 from .shapes import Finding
 from .words import json_type, shape
 
@@ -33,6 +33,8 @@ FIELDS = {
     "token_type": "string",
 }
 """The fields of a token pair (box-facts 1.5)."""
+SPARE = 120
+"""How many seconds the old access token must still be valid, so that it does not expire during the run."""
 SHORTEST, LONGEST = 1800, 7200
 """Between these, in seconds, an access token's lifetime is as Box's guide says, give or take what was seen (box-facts 1.5)."""
 
@@ -68,23 +70,24 @@ class Facts:
 
 
 class OneRefresh(RotatingAuth):
-    """A profile's sign-in that is refreshed in one request. `facts` says what its response was like, or is None if it was lost."""
+    """A profile's sign-in that sends a refresh once. `facts` says what the response was like, or is None if it was lost."""
 
+    waits = ()  # a refresh is never repeated
     facts: Facts | None = None
     asked = False
 
-    def _fetch(self, profile: store.Profile, token: Token) -> Token:
-        if self.asked:
-            raise TokenEndpointError("The refresh is not repeated here.")
+    def token_session(self, verify: bool | str | None = True) -> Session:
+        """Return a session that looks at the response of the token endpoint."""
         self.asked = True
+        before = self.saved_token
 
         def look(response: requests.Response, *_: Any, **_options: Any) -> None:
             read_within(response, PATIENCE, LARGEST)
-            self.facts = facts_of(response, token)
+            self.facts = facts_of(response, before)
 
-        with unsigned_session(profile.verify) as http:
-            http.hooks["response"].append(look)
-            return oauth.refresh(profile.client, token, http=http, clock=self.now)
+        http = unsigned_session(verify)
+        http.hooks["response"].append(look)
+        return http
 
 
 @sealed
@@ -108,23 +111,28 @@ def facts_of(response: requests.Response, token: Token) -> Facts:
 
 
 def refresh_profile(auth: OneRefresh, now: float) -> tuple[Tokens, str]:
-    """Refresh a profile's token pair, and return the tokens and, if it failed, what the page says about it.
+    """Refresh a profile's token pair. Return the tokens, and what the page says if there is no new pair.
 
     Raises
     ------
-    InvalidGrantError, TokenStoreError, ...
-        The sign-in is no longer valid, or it could not be saved.
+    InvalidGrantError, TokenEndpointError, TokenStoreError
+        The sign-in is no longer valid, the server cannot be reached, or the new pair could not be saved.
     """
     before = auth.saved_token
     if not before.refresh_token:
         return Tokens(before.access_token), "The sign-in has no refresh token."
-    was_valid = now < before.expires_at - 120
+    was_valid = now < before.expires_at - SPARE
     try:
         new = auth.rotate(rejected=before.access_token)
     except TokenEndpointError as error:
-        if auth.facts is not None or not was_valid or isinstance(error.__cause__, BoxNotebookError):
+        cause = error.__cause__
+        is_lost = isinstance(cause, NETWORK_ERRORS) and not never_connected(cause)
+        if not (is_lost and was_valid):
             raise
-        return Tokens(before.access_token), "The response to the refresh was lost. It was not repeated."
+        why = "The response was lost. The refresh was not repeated; boxnb repeats it when it next uses this sign-in."
+        return Tokens(before.access_token), why
+    if not auth.asked:
+        return Tokens(new.access_token), "Another program had just refreshed the token pair."
     return Tokens(new.access_token, before.access_token if was_valid else None), ""
 
 

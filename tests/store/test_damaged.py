@@ -267,7 +267,7 @@ class Answering(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
-    monkeypatch.setattr(auth, "_WAITS", ())
+    monkeypatch.setattr(auth.RotatingAuth, "waits", ())
     with Endpoint() as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()

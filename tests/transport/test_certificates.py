@@ -84,7 +84,7 @@ def serve(impostor: Impostor) -> Iterator[Impostor]:
 @pytest.fixture
 def untrusted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Impostor]:
     """An https server with an untrusted certificate."""
-    monkeypatch.setattr(auth, "_WAITS", ())
+    monkeypatch.setattr(auth.RotatingAuth, "waits", ())
     monkeypatch.setattr(basic, "ATTEMPTS", 1)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
@@ -94,7 +94,7 @@ def untrusted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Impostor]:
 @pytest.fixture
 def remote(monkeypatch: pytest.MonkeyPatch) -> Iterator[Impostor]:
     """A plain http server that boxnb does not consider to be this computer."""
-    monkeypatch.setattr(auth, "_WAITS", ())
+    monkeypatch.setattr(auth.RotatingAuth, "waits", ())
     yield from serve(Impostor(host="127.0.0.2"))
 
 
