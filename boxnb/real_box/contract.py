@@ -204,9 +204,10 @@ def saved_page(path: Path, text: str) -> Path:
     """Write the page, readable only by its owner, and return its path. Raises `ExportError` if it cannot be written."""
     path = path.expanduser().absolute()
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         private_files.write_private(path, text.encode())
-    except TokenStoreError as error:
-        cause = error.__cause__
+    except (OSError, TokenStoreError) as error:
+        cause = error.__cause__ if isinstance(error, TokenStoreError) else error
         reason = getattr(cause, "strerror", None) or type(cause).__name__
         raise ExportError(
             f"Cannot write the page to {path} ({reason}). Pass the path of another file."

@@ -557,7 +557,7 @@ def test_only_reads_are_made_and_one_refresh(box: ChangedBox, running: Any) -> N
 
 
 def test_a_lost_refresh_is_not_repeated(box: ChangedBox, running: Any) -> None:
-    """If the response to the refresh is lost, the run goes on with the old token, and says so; boxnb repairs it later."""
+    """If the response to the refresh is lost, the run continues with the old token and says so, and boxnb repairs the sign-in later."""
     running[0].faults.add("/oauth2/token", "reset_after")
     result = boxnb.contract("acme")
     assert [call for call in box.calls if call[1] == "/oauth2/token"] == []
