@@ -8,7 +8,7 @@ from typing import Any
 from . import columns, description, rules, shapes
 from .answers import Answer, Difference
 from .refresh import Facts, refresh_findings
-from .shapes import Finding
+from .shapes import Finding, Reference
 from .words import Names
 
 DESCRIPTION, SANDBOX = "Box's description", "the sandbox"
@@ -65,28 +65,27 @@ def spelled(path: tuple[str, ...], names: Names) -> str:
 
 def compare(
     answers: Mapping[str, Answer],
-    references: Mapping[str, Answer],
     refused: Iterable[Answer],
-    refresh: tuple[Facts | None, Facts],
+    refresh: Facts | None,
     since: str,
 ) -> list[Difference]:
     """Return all differences of a run from Box's description, boxnb's datasets and the sandbox.
 
     Parameters
     ----------
-    answers, references : mapping of str to Answer
-        The answers of Box and of the sandbox, by the names of the reads.
+    answers : mapping of str to Answer
+        The answers of Box, by the names of the reads.
     refused : iterable of Answer
         The answers with 429, which were repeated.
-    refresh : tuple
-        What the refresh returned at Box (None if it was not made or lost) and at the sandbox.
+    refresh : Facts or None
+        What the refresh returned; None if it was not made, or lost.
     since : str
         The time from which admin events were read.
     """
+    references = shapes.references()
     differences = Differences(learned(answers, references))
-    own, expected = refresh
-    if own is not None:
-        for finding in refresh_findings(own, expected):
+    if refresh is not None:
+        for finding in refresh_findings(refresh):
             claim = CLAIMS_OF_REFRESH.get(finding.path[0], HEADERS.get(finding.path[0], "RotatingAuth"))
             differences.add(REFRESH, finding, [claim])
     for name, answer in [*answers.items(), *(("", answer) for answer in refused)]:
@@ -99,9 +98,9 @@ def compare(
     return differences.rows()
 
 
-def learned(answers: Mapping[str, Answer], references: Mapping[str, Answer]) -> Names:
+def learned(answers: Mapping[str, Answer], references: Mapping[str, Reference]) -> Names:
     """Return which names of fields may be shown: those of the description and of the sandbox, but no value of Box."""
-    keys = {name for answer in references.values() for path in shapes.places(answer.doc) for name in path}
+    keys = {name for reference in references.values() for path in reference.places for name in path}
     names = Names({*description.vocabulary(), *keys, *HEADERS, *CLAIMS_OF_REFRESH, *HELPERS})
     for answer in answers.values():
         names.learn(answer.doc)
@@ -123,14 +122,14 @@ HELPERS = (
 """The other names that rules give to places."""
 
 
-def findings(answer: Answer, reference: Answer | None) -> Iterator[tuple[Finding, list[str]]]:
+def findings(answer: Answer, reference: Reference | None) -> Iterator[tuple[Finding, list[str]]]:
     """Yield the differences of one answer, each with the claims that it touches."""
     probe = answer.probe
     if not (answer.status in probe.expect or answer.status in probe.optional or answer.status == 429):
         expected = " or ".join(map(str, probe.expect))
         yield Finding(("status",), "status", expected, str(answer.status)), [probe.claim]
         return
-    if answer.status == 403 and reference is not None and answer.content and not reference.content:
+    if answer.status == 403 and reference is not None and answer.content and not reference.has_body:
         reference = None  # a 403 has a body if the user may not do it, and none if the app lacks the scope (box-facts 1.12)
     for finding in rules.answer_findings(answer, reference):
         yield (

@@ -10,20 +10,18 @@ from pathlib import Path
 
 import pandas as pd
 
-from .. import oauth, sandbox, store
+from .. import store
 from ..api.ledger import Ledger
 from ..cards import card_html
 from ..errors import ExportError, TokenStoreError
 from ..local import private_files
-from ..oauth import Client, Clock
-from ..secret import Secret
-from ..signin import practice
+from ..oauth import Clock
 from .answers import Answer, Difference, Probe
 from .caller import Caller
 from .compare import compare
 from .page import Run, page
 from .plan import Plan
-from .refresh import Facts, OneRefresh, Tokens, refresh_pair, refresh_profile
+from .refresh import OneRefresh, refresh_profile
 
 FILE = "boxnb-contract.md"
 DAYS = 30
@@ -79,8 +77,8 @@ def contract(
     Compare Box with what boxnb expects of it, and write one page that you can hand in.
 
     Makes at most 60 calls: reads, and one refresh of the token pair, which is saved as always. Nothing in Box is changed.
-    Each response is compared with Box's own API description, with the columns of boxnb's datasets, and with the response of
-    a sandbox, which is started for this and stopped again. The page contains no values from Box: only names of fields, types
+    Each response is compared with Box's own API description, with the columns of boxnb's datasets, and with the sandbox's
+    response to the same read. The page contains no values from Box: only names of fields, types
     and statuses.
 
     Parameters
@@ -105,14 +103,11 @@ def contract(
         No one is signed in, or the sign-in is no longer valid.
     NetworkError, TokenEndpointError
         The server cannot be reached.
-    SandboxError
-        The sandbox cannot be started.
     TokenStoreError, ExportError
         The sign-in, or the page, cannot be saved.
     """
     auth = OneRefresh(profile, clock=clock)
-    references, expected = reference_run()
-    tokens, trouble = refresh_profile(auth, auth.now())
+    tokens, trouble = refresh_profile(auth)
     since = days_ago(auth.now())
     saved = auth.profile
     ledger = Ledger(store.home() / "ledger" / f"{profile}.json")
@@ -124,7 +119,7 @@ def contract(
         caller.close()
     if trouble:
         unmet.insert(0, ("a refresh of the token pair", trouble))
-    differences = compare(answers, references, caller.refused, (auth.facts, expected), since)
+    differences = compare(answers, caller.refused, auth.facts, since)
     me = answers.get("the user who signed in")
     role = me.doc.get("role") if me is not None and isinstance(me.doc, dict) else None
     today = datetime.datetime.fromtimestamp(clock(), datetime.UTC).date().isoformat()
@@ -176,28 +171,6 @@ def make_reads(caller: Caller, since: str) -> tuple[dict[str, Answer], list[tupl
     plan = Plan(ask, lambda what, why: unmet.append((what, why)), since)
     plan.run(has_old_token=caller.tokens.old is not None)
     return answers, unmet
-
-
-def reference_run() -> tuple[dict[str, Answer], Facts]:
-    """Make the same reads of a sandbox of its own. Return the answers by name, and what its refresh was like."""
-    with sandbox.start(private=True, limits="off") as running:
-        app = running.practice_client()
-        server = practice.server_of(running)
-        client = Client(app["client_id"], Secret(app["client_secret"]), app["redirect_uri"], server)
-        state = oauth.new_state()
-        redirect = running.approve(oauth.authorization_url(client, state))
-        token = oauth.exchange_code(client, oauth.parse_redirect(redirect, state=state))
-        # The first use of an access token ends the one before it, so the pair has to be used once before the refresh.
-        warm = Caller(server.api_url, Tokens(token.access_token))
-        warm.ask(Probe("warm-up", "/users/me", "/users/me", ""))
-        warm.close()
-        tokens, facts = refresh_pair(client, token)
-        caller = Caller(server.api_url, tokens)
-        try:
-            answers, _ = make_reads(caller, days_ago(time.time()))
-        finally:
-            caller.close()
-    return answers, facts
 
 
 def saved_page(path: Path, text: str) -> Path:

@@ -34,6 +34,7 @@ OPERATIONS = (
     "/users/{user_id}/memberships",
     "/groups",
     "/groups/{group_id}/memberships",
+    "/groups/{group_id}/collaborations",
     "/enterprises/{enterprise_id}/device_pinners",
     "/folders/{folder_id}",
     "/folders/{folder_id}/items",
@@ -152,6 +153,11 @@ class Plan:
                 columns=schema.MEMBERSHIPS,
                 optional=ADMIN,
             )
+        operation, path = "/groups/{group_id}/collaborations", f"/groups/{groups[0].get('id')}/collaborations"
+        query = {"fields": FIELDS["collaborations"], "limit": FULL}
+        claim = 'box.collaborations(kind="group")'
+        rest: Doc = {"columns": schema.COLLABORATIONS, "optional": ADMIN}
+        self.get("collaborations of a group", operation, claim, query, path=path, **rest)
 
     def pins(self, me: Doc) -> None:
         """List device pins, in two pages by marker."""

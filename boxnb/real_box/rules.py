@@ -10,7 +10,7 @@ from typing import Any
 from .answers import Answer
 from .caller import retry_after
 from .plan import FULL, PAGE
-from .shapes import Finding
+from .shapes import Finding, Reference
 from .words import shape
 
 Answers = Mapping[str, Answer]
@@ -23,7 +23,7 @@ def finding(where: str, expected: str, found: str) -> Finding:
     return Finding((where,), "value", expected, found)
 
 
-def answer_findings(answer: Answer, reference: Answer | None) -> Iterator[Finding]:
+def answer_findings(answer: Answer, reference: Reference | None) -> Iterator[Finding]:
     """Yield how one answer breaks the rules that concern it alone."""
     yield from _form(answer, reference)
     if answer.status == 429 and retry_after(answer) is None:
@@ -38,10 +38,10 @@ def answer_findings(answer: Answer, reference: Answer | None) -> Iterator[Findin
         yield from _listing(answer) if "entries" in answer.doc else _object(answer)
 
 
-def _form(answer: Answer, reference: Answer | None) -> Iterator[Finding]:
+def _form(answer: Answer, reference: Reference | None) -> Iterator[Finding]:
     if reference is None or answer.status != reference.status:
         return
-    if answer.content and not reference.content:
+    if answer.content and not reference.has_body:
         yield finding("body", "empty", "not empty")
     elif reference.is_json and not answer.is_json:
         yield finding("body", "JSON", "not JSON" if answer.content else "empty")
@@ -54,18 +54,16 @@ def _date(text: str) -> Iterator[Finding]:
         yield Finding(("date",), "header", "a date as in RFC 9110", "text that is not a date")
 
 
-def _error(answer: Answer, reference: Answer | None) -> Iterator[Finding]:
+def _error(answer: Answer, reference: Reference | None) -> Iterator[Finding]:
     if not isinstance(answer.doc, dict):
         return
     if answer.doc.get("status") != answer.status:
         yield finding("status", "the status of the response", "another value")
-    if reference is None or reference.status != answer.status or not isinstance(reference.doc, dict):
+    if reference is None or reference.status != answer.status or reference.code is None:
         return
-    for name in ("code", "type"):
-        if reference.doc.get(name) != answer.doc.get(name):
-            yield finding(
-                name, str(reference.doc.get(name)), f"another {name}, {shape(answer.doc.get(name))}"
-            )
+    for name, expected in (("code", reference.code), ("type", reference.type)):
+        if expected != answer.doc.get(name):
+            yield finding(name, str(expected), f"another {name}, {shape(answer.doc.get(name))}")
 
 
 def _object(answer: Answer) -> Iterator[Finding]:

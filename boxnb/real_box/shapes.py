@@ -1,10 +1,18 @@
-"""Compare a response with the sandbox's response to the same read: fields, types, forms of times and ids, headers."""
+"""Compare a response with the sandbox's response to the same read: fields, types, forms of times and ids, headers.
+
+``sandbox.json.gz`` holds the shapes of the sandbox's responses, without their values, so that no sandbox has to be started.
+``python tests/support/sandbox_shapes.py`` makes it, and the tests compare it with a running sandbox.
+"""
 
 from __future__ import annotations
 
+import functools
+import gzip
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from importlib import resources
 from typing import Any
 
 from .answers import Answer
@@ -14,7 +22,7 @@ from .words import JSON_TYPES, json_type, shape, spoken, time_shape
 Path = tuple[str, ...]
 OPAQUE = {"additional_details", "context_info"}
 """Objects whose fields depend on what happened, so that fields which are missing say nothing."""
-HEADERS = {
+CONNECTION = {
     "content-length",
     "server",
     "connection",
@@ -41,6 +49,64 @@ class Place:
     def always(self) -> set[str]:
         """The fields that every object at this place has."""
         return {name for name, count in self.keys.items() if count == self.objects}
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The sandbox's response to a read. ``code`` is that of an error; headers other than a few have no content."""
+
+    status: int
+    headers: dict[str, str]
+    has_body: bool
+    is_json: bool
+    code: str | None
+    type: str | None
+    places: dict[Path, Place]
+
+    @classmethod
+    def of(cls, answer: Answer) -> Reference:
+        """Return what is kept of a response of the sandbox."""
+        headers = {
+            name: value if name in ("content-type", "www-authenticate") else ""
+            for name, value in answer.headers.items()
+            if name not in CONNECTION
+        }
+        fields = answer.doc if isinstance(answer.doc, dict) and answer.status >= 400 else {}
+        found = places(answer.doc) if answer.is_json else {}
+        texts = (fields.get("code"), fields.get("type"))
+        return cls(answer.status, headers, bool(answer.content), answer.is_json, *texts, found)
+
+    @classmethod
+    def from_json(cls, saved: dict[str, Any]) -> Reference:
+        """Return a response from what `as_json` wrote."""
+        found = {
+            tuple(path): Place(set(types), set(forms), objects, keys)
+            for path, types, forms, objects, keys in saved["places"]
+        }
+        return cls(**{**saved, "places": found})
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what is saved. A count of fields is 2 where each of the 2 objects has the field, so that counts stay small."""
+        rows = [
+            (
+                path,
+                sorted(place.types),
+                sorted(place.forms),
+                2 if place.objects else 0,
+                {name: 2 if name in place.always else 1 for name in sorted(place.keys)},
+            )
+            for path, place in sorted(self.places.items())
+        ]
+        names = ("status", "headers", "has_body", "is_json", "code", "type")
+        return {**{name: getattr(self, name) for name in names}, "places": rows}
+
+
+@functools.cache
+def references() -> dict[str, Reference]:
+    """Return the sandbox's responses, by the names of the reads."""
+    packed = resources.files(__package__).joinpath("sandbox.json.gz").read_bytes()
+    saved: dict[str, Any] = json.loads(gzip.decompress(packed))
+    return {name: Reference.from_json(entry) for name, entry in saved.items()}
 
 
 def places(doc: Any) -> dict[Path, Place]:
@@ -91,9 +157,9 @@ class Finding:
     found: str
 
 
-def body_findings(answer: Answer, reference: Answer) -> Iterator[Finding]:
+def body_findings(answer: Answer, reference: Reference) -> Iterator[Finding]:
     """Yield the differences between two bodies, where both have something at the same place."""
-    own, known = places(answer.doc), places(reference.doc)
+    own, known = places(answer.doc), reference.places
     for path, place in own.items():
         other = known.get(path)
         if other is None or any(name in OPAQUE for name in path):
@@ -139,13 +205,10 @@ def shape_at(doc: Any, path: Path) -> str:
     return shape(values[0]) if values else "missing"
 
 
-def header_findings(answer: Answer, reference: Answer) -> Iterator[Finding]:
+def header_findings(answer: Answer, reference: Reference) -> Iterator[Finding]:
     """Yield the headers that the sandbox sends and Box does not, and those whose content has another form."""
     own = {name.lower(): value for name, value in answer.headers.items()}
     for name, value in reference.headers.items():
-        name = name.lower()
-        if name in HEADERS:
-            continue
         if name not in own:
             yield Finding((name,), "header", "sent", "missing")
         elif name == "content-type":

@@ -1,4 +1,4 @@
-"""A changed Box for the tests of a module, and the reads of the sandbox that it is compared with, made once."""
+"""A changed Box for the tests of a module."""
 
 from __future__ import annotations
 
@@ -8,15 +8,9 @@ from typing import Any
 
 import pytest
 from changed_box import ChangedBox, changed
+from sandbox_shapes import sandbox_answers
 
 import boxnb
-from boxnb.real_box import contract
-
-
-@pytest.fixture(scope="module")
-def reference() -> Any:
-    """The answers of a sandbox of its own."""
-    return contract.reference_run()
 
 
 @pytest.fixture(scope="module")
@@ -28,15 +22,18 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Cha
 
 
 @pytest.fixture
-def box(
-    running: tuple[Any, ChangedBox], reference: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> ChangedBox:
-    """A changed Box with a saved sign-in. The reads of the sandbox that it is compared with are not made again."""
+def box(running: tuple[Any, ChangedBox], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ChangedBox:
+    """A changed Box with a saved sign-in, which is not changed yet."""
     sandbox, box = running
-    monkeypatch.setattr(contract, "reference_run", lambda: reference)
     monkeypatch.chdir(tmp_path)
     box.change = lambda exchange: None
     box.sign_in(sandbox)
     box.calls.clear()
     sandbox.record(clear=True)
     return box
+
+
+@pytest.fixture
+def answers() -> Any:
+    """The answers of a sandbox to the reads of the contract."""
+    return sandbox_answers()
