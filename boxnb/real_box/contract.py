@@ -16,6 +16,7 @@ from ..cards import card_html
 from ..errors import ExportError, TokenStoreError
 from ..local import private_files
 from ..oauth import Clock
+from ..signin import practice
 from .answers import Answer, Difference, Probe
 from .caller import Caller
 from .compare import compare
@@ -84,7 +85,7 @@ def contract(
     Parameters
     ----------
     profile : str
-        A saved sign-in, best of an admin.
+        A saved sign-in, best of an admin. ``"sandbox"`` compares the sandbox with itself.
     path : str or path
         The Markdown file to write; an existing one is replaced.
     clock : callable, default time.time
@@ -106,6 +107,8 @@ def contract(
     TokenStoreError, ExportError
         The sign-in, or the page, cannot be saved.
     """
+    if profile in practice.APPS:
+        practice.ready(profile)
     auth = OneRefresh(profile, clock=clock)
     tokens, trouble = refresh_profile(auth)
     since = days_ago(auth.now())

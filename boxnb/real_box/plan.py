@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 from ..frames import schema
 from .answers import Answer, Probe
@@ -128,7 +129,11 @@ class Plan:
             return
         one = "/users/{user_id}"
         self.get(
-            "one user, with the default fields", one, "box.user()", path=f"/users/{other}", optional=ADMIN
+            "one user, with the default fields",
+            one,
+            "box.user()",
+            path=f"/users/{part(other)}",
+            optional=ADMIN,
         )
         optional = {403: "the app may not act as other users, or this admin may not"}
         headers, fields = {"As-User": str(other)}, {"fields": "name,login"}
@@ -149,11 +154,14 @@ class Plan:
                 f"/{by}s/{{{by}_id}}/memberships",
                 f'box.memberships(by="{by}")',
                 {"limit": FULL},
-                path=f"/{by}s/{of.get('id')}/memberships",
+                path=f"/{by}s/{part(of.get('id'))}/memberships",
                 columns=schema.MEMBERSHIPS,
                 optional=ADMIN,
             )
-        operation, path = "/groups/{group_id}/collaborations", f"/groups/{groups[0].get('id')}/collaborations"
+        operation, path = (
+            "/groups/{group_id}/collaborations",
+            f"/groups/{part(groups[0].get('id'))}/collaborations",
+        )
         query = {"fields": FIELDS["collaborations"], "limit": FULL}
         claim = 'box.collaborations(kind="group")'
         rest: Doc = {"columns": schema.COLLABORATIONS, "optional": ADMIN}
@@ -168,7 +176,7 @@ class Plan:
             return
         operation, path = (
             "/enterprises/{enterprise_id}/device_pinners",
-            f"/enterprises/{enterprise_id}/device_pinners",
+            f"/enterprises/{part(enterprise_id)}/device_pinners",
         )
         self.marker_pages(
             "device pins", operation, "box.device_pins()", "", schema.DEVICE_PINS, path=path, optional=ADMIN
@@ -188,7 +196,7 @@ class Plan:
         folders.sort(key=lambda entry: (not entry.get("has_collaborations"), -number(entry.get("size"))))
         by_date = {"fields": FIELDS["items"], "limit": FULL, "sort": "date", "direction": "DESC"}
         for count, folder in enumerate(folders[:2], 1):
-            path = f"/folders/{folder.get('id')}/items"
+            path = f"/folders/{part(folder.get('id'))}/items"
             answer = self.get(
                 f"items of folder {count}", listing, "box.tree()", by_date, path=path, columns=schema.ITEMS
             )
@@ -206,7 +214,7 @@ class Plan:
         if not folders:
             self.skip("one folder, its etag and its collaborations", "The top folder has no folders.")
             return
-        one, path = "/folders/{folder_id}", f"/folders/{folders[0].get('id')}"
+        one, path = "/folders/{folder_id}", f"/folders/{part(folders[0].get('id'))}"
         self.get("one folder, with the default fields", one, "box.folder()", path=path)
         claim = "If-None-Match returns 304 for a folder that has not changed"
         headers = {"If-None-Match": str(folders[0].get("etag"))}
@@ -225,7 +233,7 @@ class Plan:
             self.skip("one file and its versions", "The first folders have no files.")
             return
         files.sort(key=lambda entry: str(entry.get("version_number")) in ("1", "None"))
-        one, path = "/files/{file_id}", f"/files/{files[0].get('id')}"
+        one, path = "/files/{file_id}", f"/files/{part(files[0].get('id'))}"
         self.get("one file, with the default fields", one, "box.file()", path=path)
         fields = {"fields": FIELDS["items"]}
         name = "one file, with the fields of a dataset"
@@ -308,6 +316,11 @@ class Plan:
             return
         following = {**params, "marker": marker}
         self.get(f"{name}, second page by marker", operation, claim, following, **rest)
+
+
+def part(value: Any) -> str:
+    """Return an id as one part of a path, whatever characters are in it."""
+    return quote(str(value), safe="")
 
 
 def word_of(files: list[Doc]) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import requests
 
 from ..auth import RotatingAuth
-from ..errors import TokenEndpointError
+from ..errors import InvalidClientError, InvalidGrantError, TokenEndpointError
 from ..oauth.endpoint import LARGEST, PATIENCE
 from ..oauth.token import Token
 from ..secret import Secret, sealed
@@ -125,9 +125,16 @@ def refresh_profile(auth: OneRefresh) -> tuple[Tokens, str]:
     except TokenEndpointError as error:
         cause = error.__cause__
         is_lost = isinstance(cause, NETWORK_ERRORS) and not never_connected(cause)
-        if not is_lost or auth.now() > before.expires_at - SPARE:
+        if isinstance(error, InvalidGrantError | InvalidClientError) or not (is_lost or auth.facts):
             raise
-        why = "The response was lost. The refresh was not repeated; boxnb repeats it when it next uses this sign-in."
+        if auth.now() > before.expires_at - SPARE:
+            raise  # there is no other token to read with
+        why = (
+            "The response was lost."
+            if is_lost
+            else "The response is not a token pair, or says that there is none."
+        )
+        why += " The refresh was not repeated; boxnb repeats it when it next needs to."
         return Tokens(before.access_token), why
     if not auth.asked:
         return Tokens(new.access_token), "Another program had just refreshed the token pair."

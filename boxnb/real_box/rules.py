@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import unquote
 
 from .answers import Answer
 from .caller import retry_after
@@ -67,7 +68,7 @@ def _error(answer: Answer, reference: Reference | None) -> Iterator[Finding]:
 
 
 def _object(answer: Answer) -> Iterator[Finding]:
-    requested = answer.probe.path.rpartition("/")[2]
+    requested = unquote(answer.probe.path.rpartition("/")[2])
     if answer.probe.operation.endswith("_id}") and answer.doc.get("id") not in (requested, None):
         yield finding("id", "the id in the path", "another id")
     etag = answer.headers.get("etag")
