@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .errors import BoxNotebookError
     from .oauth import Client, Server
     from .oauth.token import Token
+    from .real_box.contract import contract
     from .runs import run
     from .secret import Secret
     from .signin.doctor import doctor
@@ -46,6 +47,7 @@ __all__ = [
     "auth",
     "basic",
     "connect",
+    "contract",
     "doctor",
     "errors",
     "export",
@@ -74,6 +76,7 @@ _MODULES = {
     "Server": "oauth",
     "Token": "oauth.token",
     "connect": "box",
+    "contract": "real_box.contract",
     "doctor": "signin.doctor",
     "keep_alive": "signin.status",
     "run": "runs",

@@ -33,7 +33,7 @@ from .oauth.failures import refresh_refused
 from .oauth.token import Token
 from .secret import Header, Secret, bearer, cleaning
 from .store import intent
-from .transport.sessions import LOOPBACK, require_private
+from .transport.sessions import LOOPBACK, require_private, unsigned_session
 
 MARGIN = 60.0
 """How many seconds before its expiry an access token is refreshed."""
@@ -56,6 +56,10 @@ class RotatingAuth(AuthBase):
     NotSignedInError
         No sign-in is saved with that name.
     """
+
+    waits: tuple[float, ...] | None = None
+    """Seconds before each repetition of a refresh; by default :data:`boxnb.tokens.WAITS`."""
+    token_session = staticmethod(unsigned_session)
 
     def __init__(
         self, profile: str, *, clock: Clock = time.time, sleep: Callable[[float], None] = time.sleep
@@ -227,7 +231,7 @@ class RotatingAuth(AuthBase):
         if profile.refused:
             raise tokens.not_sent_again(profile)
         try:
-            new_token = tokens.fetch(profile, token, clock=self.now, sleep=self._sleep)
+            new_token = self._fetch(profile, token)
         except (CredentialsRefusedError, InvalidClientError) as error:
             store.save(dataclasses.replace(profile, refused=str(error)))
             raise
@@ -239,7 +243,7 @@ class RotatingAuth(AuthBase):
         # If an earlier attempt at this refresh was interrupted, the journal keeps the name of the process that made it.
         if pending is None or pending.get("fingerprint") != token.fingerprint:
             intent.begin(file, generation=profile.generation, fingerprint=token.fingerprint, now=self.now())
-        new_token = tokens.fetch(profile, token, clock=self.now, sleep=self._sleep)
+        new_token = self._fetch(profile, token)
         return self._keep(profile, new_token)
 
     def _keep(self, profile: store.Profile, new_token: Token) -> tuple[store.Profile, Token]:
@@ -250,6 +254,16 @@ class RotatingAuth(AuthBase):
         self._use_unsaved(refreshed)
         self._save(refreshed)
         return refreshed, new_token
+
+    def _fetch(self, profile: store.Profile, token: Token) -> Token:
+        return tokens.fetch(
+            profile,
+            token,
+            clock=self.now,
+            sleep=self._sleep,
+            waits=self.waits,
+            session=self.token_session,
+        )
 
     def _untried(self, tried: set[str]) -> tuple[store.Profile, Token] | None:
         """Return a pair not tried yet: the saved one (which an older script may have saved), boxnb's own, or the previous one."""

@@ -81,7 +81,8 @@ def connect(profile: str, *, clock: Clock = time.time) -> Box:
     ----------
     profile : str
         A saved profile. ``"sandbox"`` starts the sandbox if it is not running. If nobody is signed in there yet,
-        it also signs in as the sandbox's admin and prints that it did.
+        it also signs in as the sandbox's admin and prints that it did. ``"sandbox-governance"`` does the same with an app
+        that can read retention policies and the content of the whole company.
     clock : callable, default time.time
         Returns seconds since the epoch.
 
@@ -94,8 +95,8 @@ def connect(profile: str, *, clock: Clock = time.time) -> Box:
     TokenStoreError
         The saved profile cannot be read.
     """
-    if profile == practice.PROFILE:
-        practice.ready()
+    if profile in practice.APPS:
+        practice.ready(profile)
     saved = store.load(profile)
     if saved is not None and not saved.is_box:
         raise SettingError(

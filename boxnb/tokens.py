@@ -7,7 +7,7 @@ if it is certain that it did not arrive: a server may lock an account after a fe
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import requests
 
@@ -61,6 +61,8 @@ def fetch(
     *,
     clock: Clock = time.time,
     sleep: Callable[[float], None] = time.sleep,
+    waits: Sequence[float] | None = None,
+    session: Callable[..., requests.Session] = unsigned_session,
 ) -> Token:
     """Return the next token of a profile. The caller holds the lock, and saves the token before its first use.
 
@@ -73,6 +75,10 @@ def fetch(
         The server's time in seconds since the epoch.
     sleep : callable
         Called with a number of seconds, to wait between two attempts.
+    waits : sequence of float, optional
+        The seconds before each repetition; by default :data:`WAITS`.
+    session : callable
+        Returns the session for one attempt, given the profile's ``verify``.
 
     Raises
     ------
@@ -86,13 +92,13 @@ def fetch(
         The token endpoint is neither https nor on this computer.
     """
     started, may_have_arrived = time.monotonic(), False
-    pauses = iter(WAITS)
+    pauses = iter(WAITS if waits is None else waits)
     journal = store.path(profile.name)
     while True:
         pause = next(pauses, None)  # None after the last attempt
         wait = pause if time.monotonic() - started < PATIENCE else None
         try:
-            with unsigned_session(profile.verify) as http:
+            with session(profile.verify) as http:
                 return _request(profile, token, http, clock)
         except InvalidGrantError as error:
             intent.end(journal)

@@ -42,6 +42,7 @@ VERBS = {
     "adopt": "take over the variables of an older script",
     "status": "show the saved sign-ins, without a call to Box",
     "doctor": "check everything between this computer and Box",
+    "contract": "compare Box with what boxnb expects of it, in at most 60 reads, and write one page",
     "sign-out": "revoke a saved sign-in and delete it from this computer",
     "keep-alive": "refresh a saved sign-in, so that it stays valid for another 60 days",
     "run": "execute a notebook, save it as HTML, and report the outcome",

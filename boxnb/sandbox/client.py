@@ -185,9 +185,13 @@ class Sandbox:
         accounts: dict[str, Any] = self._control("others", name=name, **changes)[name]
         return accounts
 
-    def practice_client(self) -> dict[str, str]:
-        """Return the client ID, client secret and redirect URI of the app that is registered from the start."""
-        client: dict[str, str] = self._control("practice")
+    def practice_client(self, app: str = "practice") -> dict[str, str]:
+        """Return the client ID, client secret and redirect URI of an app that is registered from the start.
+
+        ``"practice"`` can do what most admins' apps can; ``"governance"`` also has `enterprise_content`, so it reads the
+        content of the whole enterprise, but writes only on behalf of other users.
+        """
+        client: dict[str, str] = self._control("practice", app=app)
         return client
 
     def register_app(

@@ -13,6 +13,11 @@ from ..secret import Secret
 from .files import SANDBOX, change, load
 from .profile import Profile
 
+APPS = {SANDBOX: "practice", "sandbox-governance": "governance"}
+"""The profiles that sign in by themselves, and the sandbox's ready-made app of each. ``sandbox-governance`` can read retention
+policies, and the content of the whole company; its app writes only on behalf of other users.
+"""
+
 
 def server_of(running: Any) -> Server:
     """Return the name and URLs of a running sandbox."""
@@ -20,8 +25,8 @@ def server_of(running: Any) -> Server:
     return Server(**fields)
 
 
-def practice_client() -> Client:
-    """Start the shared sandbox if it is not running, and return its ready-made app.
+def practice_client(profile: str = SANDBOX) -> Client:
+    """Start the shared sandbox if it is not running, and return the ready-made app of a profile in `APPS`.
 
     Raises
     ------
@@ -31,7 +36,7 @@ def practice_client() -> Client:
     from .. import sandbox
 
     running = sandbox.start()
-    app = running.practice_client()
+    app = running.practice_client(APPS[profile])
     return Client(app["client_id"], Secret(app["client_secret"]), app["redirect_uri"], server_of(running))
 
 
@@ -41,9 +46,9 @@ def load_awake(name: str) -> Profile | None:
     The sandbox stops after some hours without a request. It restarts with the same data, so a saved sign-in still works.
     """
     saved = load(name)
-    if saved is None or name != SANDBOX or home_folder.elsewhere.get() or not _has_stopped(saved):
+    if saved is None or name not in APPS or home_folder.elsewhere.get() or not _has_stopped(saved):
         return saved
-    client = practice_client()
+    client = practice_client(name)
 
     def with_client(current: Profile | None) -> Profile | None:
         if current is None or current.client.server == client.server:

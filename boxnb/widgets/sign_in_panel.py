@@ -248,10 +248,10 @@ def sign_in(profile: str = "box", *, server: Server = BOX, seconds: float = 900)
     SignIn
         If a saved sign-in still works, the panel shows it and asks for nothing.
     """
-    if profile == "sandbox":
-        from boxnb.signin.practice import practice_client
+    from boxnb.signin import practice
 
-        client = practice_client()
+    if profile in practice.APPS:
+        client = practice.practice_client(profile)
         flow = SignInFlow(profile, client=client, practice=True, seconds=seconds)
     else:
         flow = SignInFlow(profile, server=server, seconds=seconds)

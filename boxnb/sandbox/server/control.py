@@ -77,8 +77,8 @@ def clock(context: Context, body: dict[str, Any]) -> Any:
 
 
 def practice(context: Context, body: dict[str, Any]) -> Any:
-    """Return the app that is registered from the start."""
-    app = context.practice_app()
+    """Return an app that is registered from the start: `{"app": "practice" | "governance"}`, by default the practice app."""
+    app = context.ready_made_app(str(body.get("app", "practice")))
     return {
         "client_id": app["client_id"],
         "client_secret": app["client_secret"],

@@ -138,6 +138,10 @@ class State:
         )
         return self.required_app(client_id)
 
+    def set_scopes(self, client_id: str, scopes: list[str]) -> None:
+        """Set the scopes of an app. Existing tokens keep theirs."""
+        self.run("UPDATE apps SET scopes=? WHERE client_id=?", (json.dumps(scopes), client_id))
+
     def required_app(self, client_id: str) -> dict[str, Any]:
         """Return an app that must exist."""
         app = self.app(client_id)
