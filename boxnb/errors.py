@@ -194,7 +194,15 @@ class HostNotAllowedError(BoxNotebookError):
 
 
 class MissingPackageError(BoxNotebookError, ImportError):
-    """An optional package is not installed. The message contains the command that installs it."""
+    """An optional package is not installed. The message contains the command that installs it.
+
+    Attributes
+    ----------
+    reason : str
+        Why it cannot be imported, as Python says it.
+    """
+
+    reason = ""
 
 
 def require(feature: str, requirement: str, *modules: str) -> None:
@@ -208,11 +216,13 @@ def require(feature: str, requirement: str, *modules: str) -> None:
         try:
             importlib.import_module(module)
         except ImportError as error:
-            raise MissingPackageError(
+            missing = MissingPackageError(
                 f"{feature} needs one more package: pip install '{requirement}' ({error}).",
                 name=error.name,
                 path=error.path,
-            ) from None
+            )
+            missing.reason = str(error)
+            raise missing from None
 
 
 class SandboxError(BoxNotebookError):

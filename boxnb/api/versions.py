@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 import requests
 
 from ..errors import ArgumentError
-from .arguments import described
 
 HEADER = "box-version"
 """The request header that names a version of the API (Box guide *API versioning strategy*)."""
@@ -51,6 +50,8 @@ def header(version: str | None) -> dict[str, str]:
     if version is None:
         return {}
     if not isinstance(version, str) or not _VERSION.fullmatch(version):
+        from .arguments import described  # not above: it imports pandas, which a sign-in does not need
+
         raise ArgumentError(
             f"version takes a version of Box's API, such as '2025.0', not {described(version)}. "
             "Write the version of a file into the path: '/files/123/content?version=456'."

@@ -168,7 +168,7 @@ def run(options: argparse.Namespace, notebook: dict[str, Any], parameters: dict[
         complain(str(error))
         return REFUSED
     except MissingPackageError as error:
-        complain(temporary_python.how_to_install("run", "automate", error.name or "papermill"))
+        complain(temporary_python.how_to_install("run", "automate", error.reason))
         exit_code = FAILED
     except BoxNotebookError as error:
         complain(redaction.redact(str(error)))

@@ -63,7 +63,7 @@ def obstacles(options: argparse.Namespace) -> list[str]:
         saved = store.load(options.profile)
         if saved is None:
             problems.append(str(store.no_profile(options.profile)))
-        elif saved.token is None:
+        elif not saved.has_access:
             problems.append(str(store.nobody_signed_in(options.profile, is_saved=True)))
     if options.to:
         try:
@@ -71,10 +71,17 @@ def obstacles(options: argparse.Namespace) -> list[str]:
                 mail.settings_of(None)
         except MailError as error:
             problems.append(str(error))
-    missing = [name for name in ("papermill", "nbconvert") if importlib.util.find_spec(name) is None]
+    missing = [name for name in ("papermill", "nbconvert") if not _is_installed(name)]
     if missing:
-        problems.append(how_to_install("run", "automate", missing[0]))
+        problems.append(how_to_install("run", "automate", f"No module named {missing[0]!r}"))
     return problems
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ImportError:  # an import hook may refuse it
+        return False
 
 
 def _script_command(options: argparse.Namespace) -> list[str]:

@@ -46,9 +46,9 @@ def why_temporary(prefix: Path | None = None) -> str | None:
     )
 
 
-def how_to_install(verb: str, extra: str, missing: str) -> str:
-    """Return the message for a verb that needs a package which is not installed in this Python."""
-    return f"boxnb {verb} needs a package that is not installed ({missing}). Install it with: {install_here(extra)}"
+def how_to_install(verb: str, extra: str, reason: str) -> str:
+    """Return the message for a verb that needs a package which this Python cannot import, for the reason that Python gives."""
+    return f"boxnb {verb} needs a package that cannot be imported ({reason}). Install it with: {install_here(extra)}"
 
 
 def install_here(extra: str) -> str:

@@ -6,16 +6,18 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from boxnb import servers, store
+from boxnb import store
 from boxnb.local import output
 from boxnb.oauth import BOX, Server
-from boxnb.signin import credentials
 from boxnb.signin import terminal as terminal_sign_in
 from boxnb.signin.keyboard import kernel
 from boxnb.transport.sessions import checked_verify
 
+# The modules about other servers import pandas, which a sign-in to Box by text does not need.
 if TYPE_CHECKING:
+    from boxnb import servers
     from boxnb.box import Box
+    from boxnb.signin import credentials
     from boxnb.widgets.sign_in_panel import SignIn
 
 
@@ -31,6 +33,7 @@ class SignedIn:
 
     async def done(self) -> Box | servers.ServerSession:
         """Return what ``boxnb.connect(profile)`` or ``boxnb.servers.connect(profile)`` returns."""
+        from boxnb import servers
         from boxnb.box import connect
 
         return servers.connect(self.profile) if self._is_server() else connect(self.profile)
@@ -82,6 +85,8 @@ def sign_in(
     if terminal is None:
         terminal = kernel() is None or not _panel_loads()
     if client_credentials:
+        from boxnb.signin import credentials
+
         return _enter(terminal, credentials.box_form(profile, server=server), seconds)
     if terminal:
         terminal_sign_in.sign_in(profile, server=server, seconds=seconds)
@@ -131,6 +136,8 @@ def save_server(
     """
     if terminal is None:
         terminal = kernel() is None or not _panel_loads()
+    from boxnb.signin import credentials
+
     form = credentials.server_form(
         name,
         url,
@@ -146,6 +153,8 @@ def save_server(
 def _enter(terminal: bool, form: credentials.CredentialsForm, seconds: float) -> SignIn | SignedIn:
     """Show the panel for a form, or ask by text."""
     if terminal:
+        from boxnb.signin import credentials
+
         output.write(f"{credentials.ask(form)}\n", sys.stdout)
         return SignedIn(form.profile)
     from boxnb.widgets.credentials_panel import Credentials
