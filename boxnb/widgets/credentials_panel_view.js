@@ -46,6 +46,11 @@ class CredentialsPanel {
       event.preventDefault();
       this.submitForm();
     });
+    this.form.addEventListener("keydown", (event) => { // JupyterLab keeps Enter from submitting a form
+      if (event.key !== "Enter" || event.target.tagName !== "INPUT") return;
+      event.preventDefault();
+      this.submitForm();
+    });
     this.root.append(head, this.advice, this.unchecked, this.form, this.alert);
   }
 
