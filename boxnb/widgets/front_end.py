@@ -146,7 +146,9 @@ def save_server(
 def _enter(terminal: bool, form: credentials.CredentialsForm, seconds: float) -> SignIn | SignedIn:
     """Show the panel for a form, or ask by text."""
     if terminal:
-        output.write(f"{credentials.ask(form)}\n", sys.stdout)
+        output.write(
+            f"{credentials.ask(form, say=lambda text: output.write(f'{text}\n', sys.stdout))}\n", sys.stdout
+        )
         return SignedIn(form.profile)
     from boxnb.widgets.credentials_panel import Credentials
 
