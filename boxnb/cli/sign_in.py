@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from .terminal import show
+from .terminal import complain, show
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +25,7 @@ def execute(options: argparse.Namespace) -> int:
     if options.client_credentials:
         from ..signin import credentials
 
-        return show(f"{credentials.ask(credentials.box_form(options.profile))}\n")
+        return show(f"{credentials.ask(credentials.box_form(options.profile), say=complain)}\n")
     from ..signin import terminal
 
     return terminal.execute(

@@ -108,12 +108,10 @@ def put(profile: store.Profile, keep: str | None = None) -> store.Profile:
     def edit(saved: store.Profile | None) -> store.Profile:
         if saved is None:
             return profile
-        same = (saved.method.kind, saved.client, saved.method) == (
-            *(profile.method.kind, profile.client, profile.method),
-        )
+        if (saved.client, saved.method) == (profile.client, profile.method):
+            return dataclasses.replace(saved, verify=profile.verify, refused="")
         kept = {name: getattr(saved, name) for name in ("keep", "entry", "former", "mail", "monthly_calls")}
-        token = saved.token if same else None
-        return dataclasses.replace(profile, **kept, token=token, skew=saved.skew, generation=saved.generation)
+        return dataclasses.replace(profile, **kept, skew=saved.skew, generation=saved.generation)
 
     saved = store.change(profile.name, edit)
     private_files.remove(moved)  # otherwise an old password would stay on this computer
@@ -237,7 +235,11 @@ def move(name: str | None = None) -> list[str]:
             raise NotSignedInError(
                 f"No older server is saved as {one!r}. boxnb.servers.names() lists the servers."
             )
-        if store.load(one) is not None:
+        saved = store.load(one)
+        if saved is not None and (saved.client, saved.method) == (old.client, old.method):
+            private_files.remove(_old_file(one))  # an earlier move was killed before this
+            continue
+        if saved is not None:
             raise SettingError(
                 f"There is already a profile {one!r}. Rename it with boxnb.store.rename({one!r}, 'other'), then move the server."
             )

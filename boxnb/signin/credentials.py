@@ -24,6 +24,7 @@ from boxnb.errors import (
 )
 from boxnb.oauth import BOX, Client, Clock, Server
 from boxnb.oauth.failures import display_name
+from boxnb.oauth.refusals import ADMIN_APPS
 from boxnb.secret import Secret
 from boxnb.servers import checks
 from boxnb.servers.kinds import Field, fields_of, kind_of, profile_of
@@ -43,6 +44,10 @@ BOX_FIELDS: Final = (
     Field("enterprise_id", "Enterprise ID, to act as the app's service account", optional=True),
     Field("user_id", "User ID instead, to act as one user", optional=True),
 )
+BOX_HELP: Final = (
+    "Prefer this for runs without a person, such as at night. The app's type is Server Authentication (with Client "
+    f"Credentials Grant), and an admin authorizes it first: {ADMIN_APPS}."
+)
 SUBJECT: Final = "Enter the enterprise ID or a user ID, and not both. They are in the Admin Console, under Account & Billing and under Users."
 
 
@@ -50,7 +55,7 @@ class CredentialsForm:
     """What one person enters for one profile, and what came of it.
 
     ``fields`` says what to ask for. ``make`` turns the answers into a profile. ``values`` are answers that are already known
-    and not secret. ``on_change`` is called after each change, in any thread.
+    and not secret. ``advice`` says what to know before. ``on_change`` is called after each change, in any thread.
     """
 
     def __init__(
@@ -61,9 +66,11 @@ class CredentialsForm:
         make: Make,
         *,
         values: Mapping[str, str] | None = None,
+        advice: str = "",
         clock: Clock = time.time,
     ) -> None:
         self.profile, self.title, self.fields = profile, title, fields
+        self.advice = advice
         self.step: Step = "enter"
         self.busy, self.alert, self.note = False, "", ""
         self.values = dict(values or {})
@@ -88,7 +95,7 @@ class CredentialsForm:
             state = {
                 name: getattr(self, name) for name in ("step", "busy", "profile", "title", "alert", "note")
             }
-            return {**state, "fields": fields}
+            return {**state, "help": self.advice, "fields": fields}
 
     def submit(self, values: Mapping[str, str]) -> None:
         """Try what was entered, and save it unless the server refuses it. Returns immediately."""
@@ -237,6 +244,7 @@ def box_form(name: str, *, server: Server = BOX, clock: Clock = time.time) -> Cr
         f"{display_name(server.name)}, client credentials",
         list(BOX_FIELDS),
         lambda values, secrets: box_profile(name, values, secrets, server),
+        advice=BOX_HELP,
         clock=clock,
     )
 
@@ -282,8 +290,11 @@ def ask(
     *,
     ask_text: Callable[[str], str] | None = None,
     ask_secret: Callable[[str], str] | None = None,
+    say: Callable[[str], object] = lambda text: None,
 ) -> str:
     """Ask for every field by text, secrets without showing them, and save what the server accepts. Return a message.
+
+    ``say`` shows the form's advice before.
 
     Raises
     ------
@@ -294,6 +305,8 @@ def ask(
     """
     values, secrets = dict(form.values), {}
     ask_text, ask_secret = ask_text or input, ask_secret or getpass.getpass
+    if form.advice:
+        say(form.advice)
     try:
         for field in form.fields:
             if field.secret:

@@ -135,8 +135,11 @@ def _findings(profile: str, clock: Clock) -> Iterator[Finding]:
     if saved.token is None:
         finding = "The app is registered, but nobody is signed in."
         yield Finding("sign-in", "look", finding, reader.as_sentence(reader.to_sign_in(profile)))
-    else:
+    elif saved.is_box:
         yield from _check_sign_in(profile, clock)
+    else:
+        for result, finding in checks.probe(saved, clock=clock):
+            yield Finding("first call", result, finding)
 
 
 def _check_without_person(saved: store.Profile, clock: Clock) -> Iterator[Finding]:

@@ -127,11 +127,10 @@ def _row(name: str, clock: Clock) -> dict[str, object]:
     }
     if token is None:
         return row
-    if token.refresh_token is None:
-        return row | {
-            "access_minutes_left": token.minutes_left(now),
-            "fingerprint": token.fingerprint,
-        }
+    if (
+        token.refresh_token is None or not saved.is_box
+    ):  # another server does not say how long a refresh token lasts
+        return row | {"access_minutes_left": token.minutes_left(now), "fingerprint": token.fingerprint}
     # If an older script saved the token pair, it may not have recorded when the pair was obtained.
     days = (now - token.obtained_at) / 86400 if token.obtained_at > 0 else 0.0
     warning = ""

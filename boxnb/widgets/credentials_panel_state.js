@@ -24,6 +24,7 @@ export function visible(view) {
     again: view.step !== "enter",
     cancel: view.step === "enter" && !view.busy,
     alert: view.alert !== "",
+    help: view.step === "enter" && view.help !== "",
     unchecked: view.unchecked !== "",
   };
 }

@@ -34,6 +34,7 @@ class CredentialsPanel {
     this.again = this.button("", "bx-again bx-quiet", () => this.send("again"));
     head.append(this.title, this.status, this.cancel, this.again);
     this.advice = element("p", "bx-advice");
+    this.help = element("p", "bx-help");
     this.unchecked = element("p", "bx-unchecked");
     this.alert = element("p", "bx-alert");
     this.alert.setAttribute("role", "alert");
@@ -46,7 +47,12 @@ class CredentialsPanel {
       event.preventDefault();
       this.submitForm();
     });
-    this.root.append(head, this.advice, this.unchecked, this.form, this.alert);
+    this.form.addEventListener("keydown", (event) => { // JupyterLab keeps Enter from submitting a form
+      if (event.key !== "Enter" || event.target.tagName !== "INPUT") return;
+      event.preventDefault();
+      this.submitForm();
+    });
+    this.root.append(head, this.advice, this.help, this.unchecked, this.form, this.alert);
   }
 
   button(text, className, act) {
@@ -106,6 +112,8 @@ class CredentialsPanel {
     this.status.textContent = view.note;
     this.advice.textContent = view.advice;
     this.advice.hidden = view.advice === "";
+    this.help.textContent = view.help;
+    this.help.hidden = !shown.help;
     this.unchecked.textContent = view.unchecked;
     this.unchecked.hidden = !shown.unchecked;
     if (this.alert.textContent !== view.alert) this.alert.textContent = view.alert;

@@ -155,7 +155,10 @@ def _enter(terminal: bool, form: credentials.CredentialsForm, seconds: float) ->
     if terminal:
         from boxnb.signin import credentials
 
-        output.write(f"{credentials.ask(form)}\n", sys.stdout)
+        def say(text: str) -> None:
+            output.write(f"{text}\n", sys.stdout)
+
+        say(credentials.ask(form, say=say))
         return SignedIn(form.profile)
     from boxnb.widgets.credentials_panel import Credentials
 

@@ -6,7 +6,7 @@ import * as panel from "../../boxnb/widgets/credentials_panel_state.js";
 
 const VIEW = {
   step: "enter", busy: false, profile: "jamf", title: "Jamf Pro",
-  alert: "", note: "", advice: "", unchecked: "",
+  alert: "", note: "", advice: "", unchecked: "", help: "",
   fields: [
     { name: "client_id", label: "Client ID", secret: false, optional: false, value: "abc" },
     { name: "client_secret", label: "Client secret", secret: true, optional: false, value: "" },
@@ -36,7 +36,7 @@ test("the first field without a value gets the focus", () => {
 
 test("the form, the buttons and the alert follow the step", () => {
   assert.deepEqual(panel.visible(VIEW), {
-    form: true, again: false, cancel: true, alert: false, unchecked: false,
+    form: true, again: false, cancel: true, alert: false, help: false, unchecked: false,
   });
   assert.equal(panel.visible({ ...VIEW, busy: true }).cancel, false);
   const done = panel.visible({ ...VIEW, step: "done", alert: "x" });

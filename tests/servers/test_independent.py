@@ -29,7 +29,7 @@ def save(server: Independent, kind: str, secret: str = CLIENT_SECRET, **settings
     if kind == "authorization_code":
         settings |= {"authorize_url": "/authorize", "revoke_url": "/revoke"}
     return servers.save(
-        "independent", server.url, kind=kind, secrets={"client_secret": secret}, client_id=CLIENT_ID,
+        "independent", server.url, kind=kind, probe="/api/rows", secrets={"client_secret": secret}, client_id=CLIENT_ID,
         token_url="/token", **settings,
     )  # fmt: skip
 
@@ -87,6 +87,8 @@ def test_authorization_code(server: Independent) -> None:
         assert len(http.frame("/api/rows")) == 25
     assert server.records.granted == ["authorization_code", *["refresh_token"] * 3]
     assert boxnb.status("independent")["sign_in"].iloc[0] == "authorization code"
+    findings = boxnb.doctor("independent").set_index("check")
+    assert findings.loc["first call", "result"] == "ok" and "role" not in findings.index
     again = SignInFlow("independent").start()
     assert again.step == "done", "a saved sign-in that works asks for nothing"
     assert "was revoked" in boxnb.sign_out("independent")

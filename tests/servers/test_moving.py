@@ -50,6 +50,15 @@ def test_an_older_entry_works_before_and_after_the_move(capsys: pytest.CaptureFi
         assert cli.main(["move-servers"]) == 0 and "nothing to move" in capsys.readouterr().out
 
 
+def test_a_move_that_was_killed_is_completed() -> None:
+    """If both files exist with the same content, the older one is deleted."""
+    file = older_entry("devices", "http://127.0.0.1:9")
+    content = file.read_bytes()
+    assert servers.move() == ["devices"]
+    private_files.write_private(file, content)
+    assert servers.move() == ["devices"] and not file.exists()
+
+
 def test_saving_again_replaces_an_older_entry() -> None:
     """The older file goes away, so that no old password stays on this computer."""
     file = older_entry("devices", "http://127.0.0.1:9")

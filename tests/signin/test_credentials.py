@@ -172,6 +172,9 @@ def test_the_form_says_what_is_missing_and_what_was_refused(sandbox: Sandbox, ap
     form.on_change = lambda: changes.append(form.snapshot())
     form.submit({"client_id": app["client_id"], "client_secret": "  "})
     assert form.snapshot()["alert"] == "Client secret is empty."
+    assert (
+        "an admin authorizes it first: Admin Console, Apps, Platform Apps Manager" in form.snapshot()["help"]
+    )
     entered = {"client_id": app["client_id"], "client_secret": app["client_secret"]}
     form.submit(entered)
     assert "Enter the enterprise ID or a user ID" in settle(form)["alert"]
