@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from boxnb import servers, store
-from boxnb.local import output
 from boxnb.oauth import BOX, Server
 from boxnb.signin import credentials
 from boxnb.signin import terminal as terminal_sign_in
@@ -146,9 +144,7 @@ def save_server(
 def _enter(terminal: bool, form: credentials.CredentialsForm, seconds: float) -> SignIn | SignedIn:
     """Show the panel for a form, or ask by text."""
     if terminal:
-        output.write(
-            f"{credentials.ask(form, say=lambda text: output.write(f'{text}\n', sys.stdout))}\n", sys.stdout
-        )
+        print(credentials.ask(form, say=print))  # noqa: T201  for the person who types
         return SignedIn(form.profile)
     from boxnb.widgets.credentials_panel import Credentials
 
