@@ -20,7 +20,6 @@ from boxnb.errors import (
 from boxnb.oauth import Client
 from boxnb.oauth.token import Token
 from boxnb.secret import bearer
-from boxnb.servers import checks
 from boxnb.signin import messages
 from boxnb.store import intent
 from boxnb.store.method import CODE, KINDS
@@ -224,6 +223,8 @@ def try_saved_sign_in(profile: str, saved: store.Profile) -> tuple[bool, str, di
 
     account, server = dict(saved.account or {}), saved.client.server.name
     if not saved.is_box:
+        from boxnb.servers import checks  # imports pandas, which the sign-in in a terminal does without
+
         result, finding = next(iter(checks.probe(saved)))
         return result != "wrong", messages.ALREADY_SIGNED_IN if result == "ok" else finding, account
     try:

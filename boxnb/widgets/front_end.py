@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from boxnb import servers, store
+from boxnb import store
 from boxnb.oauth import BOX, Server
-from boxnb.signin import credentials
 from boxnb.signin import terminal as terminal_sign_in
 from boxnb.signin.keyboard import kernel
 from boxnb.transport.sessions import checked_verify
 
 if TYPE_CHECKING:
     from boxnb.box import Box
+    from boxnb.servers import ServerSession
+    from boxnb.signin.credentials import CredentialsForm
     from boxnb.widgets.sign_in_panel import SignIn
 
 
@@ -27,11 +28,15 @@ class SignedIn:
         call = "http = boxnb.servers.connect" if self._is_server() else "box = boxnb.connect"
         return f"Signed in. Connect with: {call}({self.profile!r})"
 
-    async def done(self) -> Box | servers.ServerSession:
+    async def done(self) -> Box | ServerSession:
         """Return what ``boxnb.connect(profile)`` or ``boxnb.servers.connect(profile)`` returns."""
         from boxnb.box import connect
 
-        return servers.connect(self.profile) if self._is_server() else connect(self.profile)
+        if self._is_server():
+            from boxnb import servers
+
+            return servers.connect(self.profile)
+        return connect(self.profile)
 
     def _is_server(self) -> bool:
         saved = store.load(self.profile)
@@ -80,6 +85,8 @@ def sign_in(
     if terminal is None:
         terminal = kernel() is None or not _panel_loads()
     if client_credentials:
+        from boxnb.signin import credentials  # imports pandas, which the sign-in in a terminal does without
+
         return _enter(terminal, credentials.box_form(profile, server=server), seconds)
     if terminal:
         terminal_sign_in.sign_in(profile, server=server, seconds=seconds)
@@ -127,6 +134,8 @@ def save_server(
     SignInCancelled, CredentialsRefusedError
         By text only: nothing can be typed here, or the server refused what was typed.
     """
+    from boxnb.signin import credentials
+
     if terminal is None:
         terminal = kernel() is None or not _panel_loads()
     form = credentials.server_form(
@@ -141,9 +150,11 @@ def save_server(
     return _enter(terminal, form, seconds)
 
 
-def _enter(terminal: bool, form: credentials.CredentialsForm, seconds: float) -> SignIn | SignedIn:
+def _enter(terminal: bool, form: CredentialsForm, seconds: float) -> SignIn | SignedIn:
     """Show the panel for a form, or ask by text."""
     if terminal:
+        from boxnb.signin import credentials
+
         print(credentials.ask(form, say=print))  # noqa: T201  for the person who types
         return SignedIn(form.profile)
     from boxnb.widgets.credentials_panel import Credentials
