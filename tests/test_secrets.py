@@ -183,7 +183,9 @@ def test_a_basic_password_is_in_no_request(sandbox: Sandbox) -> None:
     response = http.get("/nothing")
     assert http.auth is not None
     text = f"{response.request.headers}{pickle.dumps(response)!r}{vars(http)}{vars(http.auth)}"
-    assert FORM not in text and http._pair.reveal() not in text
+    secrets = http.profile.secrets()
+    assert set(secrets) == {"password", "password in base64"}
+    assert [name for name, value in secrets.items() if value.reveal() in text] == []
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", " ", "\t"])

@@ -7,7 +7,6 @@ import dataclasses
 from .. import store
 from ..errors import HostNotAllowedError, SignInError, TokenStoreError
 from ..oauth.failures import display_name
-from ..servers import checks
 from ..store import intent
 from ..transport.network_trouble import network_trouble
 from ..transport.sessions import unsigned_session
@@ -29,6 +28,8 @@ def sign_out(profile: str) -> str:
     TokenStoreError
         The token was revoked, but the file could not be written.
     """
+    from ..servers import checks  # imports pandas, which a sign-out otherwise does without
+
     store.load_awake(profile)
     with store.lock(profile):
         saved = store.load(profile)
