@@ -25,6 +25,7 @@ MODULES: dict[str, tuple[str, ...] | None] = {
     "boxnb.oauth": None,
     "boxnb.basic": ("BasicSession", "connect", "path", "save"),
     "boxnb.sdk": ("ProfileStorage", "oauth_config", "token_storage"),
+    "boxnb.real_box.contract": ("Contract",),
     "boxnb.errors": (),
     "boxnb.sandbox": None,
     "boxnb.sandbox.mail": ("Mail", "Mailbox", "start"),
