@@ -26,6 +26,7 @@ MODULES: dict[str, tuple[str, ...] | None] = {
     "boxnb.basic": ("connect", "path", "save"),
     "boxnb.servers": None,
     "boxnb.sdk": ("ProfileStorage", "oauth_config", "token_storage"),
+    "boxnb.real_box.contract": ("Contract",),
     "boxnb.errors": (),
     "boxnb.sandbox": None,
     "boxnb.sandbox.mail": ("Mail", "Mailbox", "start"),

@@ -31,7 +31,7 @@ ROLES = {"admin": "the admin", "coadmin": "a co-admin", "user": "a user who is n
 
 
 class Contract:
-    """The result of :func:`contract`.
+    """The result of :func:`boxnb.contract`.
 
     Attributes
     ----------
