@@ -58,7 +58,7 @@ class RotatingAuth(AuthBase):
     """
 
     waits: tuple[float, ...] | None = None
-    """Seconds before each repetition of a refresh; by default :data:`boxnb.tokens.WAITS`."""
+    """Seconds before each repetition of a refresh; by default those of ``boxnb.tokens``."""
     token_session = staticmethod(unsigned_session)
 
     def __init__(

@@ -95,7 +95,7 @@ def connect(profile: str, *, clock: Clock = time.time) -> Box:
     TokenStoreError
         The saved profile cannot be read.
     """
-    if profile in practice.APPS:
+    if practice.is_practice(profile):
         practice.ready(profile)
     saved = store.load(profile)
     if saved is not None and not saved.is_box:

@@ -107,7 +107,7 @@ def contract(
     TokenStoreError, ExportError
         The sign-in, or the page, cannot be saved.
     """
-    if profile in practice.APPS:
+    if practice.is_practice(profile):
         practice.ready(profile)
     auth = OneRefresh(profile, clock=clock)
     tokens, trouble = refresh_profile(auth)

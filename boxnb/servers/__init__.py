@@ -1,4 +1,6 @@
-"""Other servers than Box: five kinds of sign-in behind one session that is always signed::
+"""Other servers than Box: five kinds of sign-in behind one session that is always signed.
+
+::
 
     boxnb.servers.save("jamf", "https://acme.jamfcloud.com", preset="jamf-pro", client_id="...")   # asks for the secret
     boxnb.servers.connect("jamf").frame("/api/v1/computers-inventory")

@@ -66,8 +66,8 @@ def save(
     ask : callable
         Called with a prompt for each missing secret; returns what was typed.
     **settings : str
-        ``username``, ``client_id``, ``token_url``, ``login_url``, ``header``, ``prefix``, ``scope`` and the others of
-        :data:`boxnb.servers.kinds.SETTINGS`.
+        ``username``, ``client_id``, ``token_url``, ``login_url``, ``header``, ``prefix``, ``scope`` and others. The guide to
+        other servers names those of each kind.
 
     Returns
     -------

@@ -7,7 +7,7 @@ import time
 
 from .. import oauth, store
 from ..store.files import SANDBOX
-from ..store.practice_server import APPS as APPS
+from ..store.practice_server import is_practice as is_practice
 from ..store.practice_server import practice_client as practice_client
 from ..store.practice_server import server_of as server_of
 from .account import remember_account

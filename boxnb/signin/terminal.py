@@ -88,7 +88,7 @@ def sign_in(
     SandboxError
         The sandbox cannot be started.
     """
-    client = practice.practice_client(profile) if profile in practice.APPS else None
+    client = practice.practice_client(profile) if practice.is_practice(profile) else None
     screen = Screen()
     flow = SignInFlow(
         profile,

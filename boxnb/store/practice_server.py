@@ -19,6 +19,11 @@ policies, and the content of the whole company; its app writes only on behalf of
 """
 
 
+def is_practice(profile: object) -> bool:
+    """Return whether this is the name of a profile in `APPS`. Anything that is not a string is not one."""
+    return isinstance(profile, str) and profile in APPS
+
+
 def server_of(running: Any) -> Server:
     """Return the name and URLs of a running sandbox."""
     fields: dict[str, Any] = running.server()
@@ -46,7 +51,7 @@ def load_awake(name: str) -> Profile | None:
     The sandbox stops after some hours without a request. It restarts with the same data, so a saved sign-in still works.
     """
     saved = load(name)
-    if saved is None or name not in APPS or home_folder.elsewhere.get() or not _has_stopped(saved):
+    if saved is None or not is_practice(name) or home_folder.elsewhere.get() or not _has_stopped(saved):
         return saved
     client = practice_client(name)
 

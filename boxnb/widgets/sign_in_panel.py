@@ -250,7 +250,7 @@ def sign_in(profile: str = "box", *, server: Server = BOX, seconds: float = 900)
     """
     from boxnb.signin import practice
 
-    if profile in practice.APPS:
+    if practice.is_practice(profile):
         client = practice.practice_client(profile)
         flow = SignInFlow(profile, client=client, practice=True, seconds=seconds)
     else:
