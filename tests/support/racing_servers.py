@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 
 PROCESSES = 8
+ROUNDS = int(os.environ.get("BOXNB_EXPIRIES", "20"))
+"""How many times the tokens expire. 100 rounds take more than a minute for each kind of sign-in."""
 ONE_ROW: dict[str, dict[str, int]] = {
     "jamf-client": {"page-size": 1},
     "jamf-login": {"page-size": 1},
@@ -34,8 +37,8 @@ def racer(name: str, path: str) -> None:
             print('""', flush=True)
 
 
-def race(expire: Callable[[], object], name: str, rounds: int, path: str = "") -> list[str]:
-    """Call ``expire`` before each round, let all processes call in parallel, and return the errors."""
+def race(expire: Callable[[], object], name: str, path: str = "") -> list[str]:
+    """Call ``expire`` before each of `ROUNDS`, let all processes call in parallel, and return the errors."""
     from practice_servers import LISTINGS
 
     errors: list[str] = []
@@ -47,7 +50,7 @@ def race(expire: Callable[[], object], name: str, rounds: int, path: str = "") -
             )
             for _ in range(PROCESSES)
         ]
-        for _ in range(rounds):
+        for _ in range(ROUNDS):
             expire()
             for process in racers:
                 assert process.stdin is not None
