@@ -345,7 +345,7 @@ def visible_to(
     inputs = Inputs("visible_to")
     content = enterprise.content(box) if of is None else of
     items = enterprise.items(inputs, box, content, "type id name parent_id owned_by_login", "size path")
-    items = items[items["id"].notna()]
+    items = items[items["id"].notna()].drop_duplicates(["type", "id"])
     names = "login role via through until user_id item_type item_id item_name"
     all_rows = inputs.take(rows, lambda: access(box, content), names, ACCESS, "reports.access")
     is_person = (all_rows["user_id"] == who) | (all_rows["login"].str.lower() == who.lower())
