@@ -192,7 +192,7 @@ def _object(flat: Flat, value: dict[str, Any], path: tuple[str, ...]) -> Iterato
         yield Violation((*path, name), "missing", "always there", "missing")
     for name, entry in value.items():
         if name in flat.properties:
-            yield from violations(flat.properties[name], entry, (*path, name))
+            yield from violations(flat.properties[name], entry, (*path, *step(name, entry)))
         elif flat.is_open:
             for part in flat.more:
                 yield from violations(part, entry, (*path, "*"))
@@ -225,6 +225,16 @@ def label(entry: Any) -> str:
     return f"[{kind}]" if isinstance(kind, str) and kind in vocabulary() else "[]"
 
 
+TYPED = {"accessible_by", "item", "source"}
+"""Fields whose objects are of several types, which have different fields."""
+
+
+def step(name: str, value: Any) -> tuple[str, ...]:
+    """Return how a path names a field, with the type of its object if there are several."""
+    kind = label(value) if name in TYPED else "[]"
+    return (name,) if kind == "[]" else (name, kind)
+
+
 def allows(operation: str, status: int, path: tuple[str, ...], kind: str) -> bool:
     """Return whether the description of a response has this JSON type (or ``null``) at a path."""
     schema = answer_schema(operation, status)
@@ -240,9 +250,11 @@ def allows(operation: str, status: int, path: tuple[str, ...], kind: str) -> boo
 
 def _below(schema: Schema, key: str, depth: int = 0) -> Iterator[Schema]:
     flat = flatten(schema)
-    below = flat.items if key.startswith("[") else flat.properties.get(key)
-    if below is not None:
-        yield below
+    if key.startswith("["):
+        yield flat.items or schema  # an object of one of several types has no items
+        return
+    if key in flat.properties:
+        yield flat.properties[key]
     if depth < 4:
         for choices in flat.choices:
             for choice in choices:

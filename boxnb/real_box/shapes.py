@@ -16,12 +16,19 @@ from importlib import resources
 from typing import Any
 
 from .answers import Answer
-from .description import allows, label
+from .description import allows, label, step, vocabulary
 from .words import JSON_TYPES, json_type, shape, spoken, time_shape
 
 Path = tuple[str, ...]
-OPAQUE = {"additional_details", "context_info"}
+OPAQUE = {"additional_details"}
 """Objects whose fields depend on what happened, so that fields which are missing say nothing."""
+NEVER_NULL = {
+    *("etag", "sequence_id", "parent", "created_at", "modified_at"),
+    *("content_created_at", "content_modified_at"),
+}
+"""Fields that may be null in Box's description, but that boxnb expects in most items."""
+WORDS = {"event", "search_results_items", "id", "name", "date", "size", "type", "relevance", "modified_at"}
+"""Box's own words in fields such as `type`, other than those in the enums of its description."""
 CONNECTION = {
     "content-length",
     "server",
@@ -131,7 +138,7 @@ def _visit(value: Any, path: Path, found: dict[Path, Place]) -> None:
         place.objects += 1
         for name, entry in value.items():
             place.keys[name] = place.keys.get(name, 0) + 1
-            _visit(entry, (*path, name), found)
+            _visit(entry, (*path, *step(name, entry)), found)
 
 
 def form_of(name: str, text: str) -> str:
@@ -140,6 +147,8 @@ def form_of(name: str, text: str) -> str:
         return time_shape(text) or "text that is not a time"
     if name == "id" or name.endswith("_id") or name in ("etag", "sequence_id", "version_number"):
         return "digits" if text.isascii() and text.isdigit() else "text other than digits"
+    if name in ("type", "item_type", "by", "direction"):
+        return "a word that Box uses" if text in vocabulary() or text in WORDS else "another word"
     if name == "sha1":
         return "40 hex digits" if HEX.fullmatch(text) else "text that is not a SHA-1"
     if name == "url" or name.endswith("_url"):
@@ -161,7 +170,7 @@ def body_findings(answer: Answer, reference: Reference) -> Iterator[Finding]:
     """Yield the differences between two bodies, where both have something at the same place."""
     own, known = places(answer.doc), reference.places
     for path, place in own.items():
-        other = known.get(path)
+        other = known.get(counterpart(path, known))
         if other is None or any(name in OPAQUE for name in path):
             continue
         if place.objects and other.objects:
@@ -170,10 +179,29 @@ def body_findings(answer: Answer, reference: Reference) -> Iterator[Finding]:
         new_types = place.types - other.types
         if known_types and (new := new_types - {"null"}):
             yield Finding(path, "type", spoken(known_types), spoken(new))
-        if "null" in new_types and not allows(answer.probe.operation, answer.status, path, "null"):
+        if "null" in new_types and _is_unexpected_null(answer, path, place):
             yield Finding(path, "null", spoken(other.types), "null")
         if other.forms and (forms := place.forms - other.forms):
             yield Finding(path, "form", " or ".join(sorted(other.forms)), " or ".join(sorted(forms)))
+
+
+def _is_unexpected_null(answer: Answer, path: Path, place: Place) -> bool:
+    """Return whether null is not in Box's description, or is all that Box returns for a field that most items have."""
+    if place.types == {"null"} and path and path[-1] in NEVER_NULL:
+        return True
+    return not allows(answer.probe.operation, answer.status, path, "null")
+
+
+def counterpart(path: Path, known: dict[Path, Place]) -> Path:
+    """Return the place of the sandbox's response for a path. Entries without a type are compared with those of the only type."""
+    found: Path = ()
+    for key in path:
+        if key == "[]" and (*found, key) not in known:
+            depth = len(found)
+            kinds = {other[depth] for other in known if len(other) > depth and other[:depth] == found}
+            key = kinds.pop() if len(kinds) == 1 else key
+        found = (*found, key)
+    return found
 
 
 def _field_findings(answer: Answer, path: Path, place: Place, other: Place) -> Iterator[Finding]:
@@ -197,8 +225,10 @@ def shape_at(doc: Any, path: Path) -> str:
     for key in path:
         below: list[Any] = []
         for value in values:
-            if key.startswith("[") and isinstance(value, list):
-                below += [entry for entry in value if label(entry) == key]
+            if key.startswith("["):
+                below += [
+                    entry for entry in (value if isinstance(value, list) else [value]) if label(entry) == key
+                ]
             elif isinstance(value, dict) and key in value:
                 below.append(value[key])
         values = below
