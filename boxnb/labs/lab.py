@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from boxnb.errors import TokenStoreError
 from boxnb.labs import lab_page, passed_labs
 from boxnb.labs.display import live
 from boxnb.labs.exercise import Exercise, Record, Stage
@@ -69,7 +70,7 @@ class Lab:
         """Predict what will happen. Only the very first choice is saved, right or wrong, also if the lab is done again."""
         if self.stage == "predict" and 0 <= choice < len(self.exercise.predictions):
             self.prediction, self.stage = choice, "run"
-            with contextlib.suppress(OSError):  # without a record of it, the lab still works
+            with contextlib.suppress(OSError, TokenStoreError):  # without a record of it, the lab still works
                 passed_labs.begin(self.exercise.name, right=choice == self.exercise.right_prediction)
             self._changed()
 

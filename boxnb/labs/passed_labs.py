@@ -12,6 +12,7 @@ from typing import Any
 import filelock
 
 from boxnb import store
+from boxnb.errors import TokenStoreError
 from boxnb.local import private_files
 
 RENAMED = {
@@ -59,7 +60,7 @@ def entries() -> dict[str, Entry]:
     """Return what is known about each lab that was begun. The result is empty if the file cannot be read."""
     try:
         saved = json.loads(private_files.patiently(file().read_bytes))
-    except (OSError, ValueError):
+    except (OSError, ValueError, TokenStoreError):
         return {}
     if not isinstance(saved, dict):
         return {}

@@ -6,6 +6,7 @@ A claim is a sentence about what the reader sees in the practice company that co
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -159,6 +160,16 @@ def weekends_are_quiet(snapshot: Snapshot) -> bool:
 def without_bursts(events: pd.DataFrame) -> pd.DataFrame:
     """Return the events without the failed sign-ins (203.0.113.*) and the anonymous downloads (user 2)."""
     return events[~events["ip_address"].str.startswith("203.0.113.") & (events["created_by_id"] != "2")]
+
+
+GOVERNANCE = json.loads((ROOT.parent / "data/sandbox/governance.json").read_text(encoding="utf-8"))
+"""The practice company's policies, webhooks and so on, which the sandbox returns as they are (tests/sandbox/test_governance.py)."""
+
+
+def governed(kind: str, **wanted: Any) -> int:
+    """Return how many of the practice company's policies and so on have these values."""
+    entries = GOVERNANCE[kind]
+    return sum(all(entry.get(name) == value for name, value in wanted.items()) for entry in entries)
 
 
 Check = Callable[[Snapshot], Any]
@@ -390,6 +401,52 @@ QUOTES: dict[str, dict[str, Check]] = {
         ),
     },
     "05-ask-anything": {
+        "four policies, of which one is retired": (
+            lambda _: (
+                (governed("retention_policies"), governed("retention_policies", status="retired")) == (4, 1)
+            )
+        ),
+        "the two folders that the first policy covers": (
+            lambda _: (
+                governed("retention_policy_assignments", retention_policy={"retention_policies": "9821231"})
+                == 2
+            )
+        ),
+        "three holds, of which one is released": (
+            lambda _: (
+                (governed("legal_hold_policies"), governed("legal_hold_policies", status="released"))
+                == (3, 1)
+            )
+        ),
+        "three domains, and in which direction": lambda _: governed("collaboration_whitelist_entries") == 3,
+        "**You should see** two people.": lambda _: governed("collaboration_whitelist_exempt_targets") == 2,
+        "**You should see** two places.": lambda _: governed("storage_policies") == 2,
+        "the policy of one person in Japan": (
+            lambda _: governed("storage_policy_assignments", storage_policy={"storage_policies": "14"}) == 1
+        ),
+        "three people, one of whom has not accepted": (
+            lambda _: (
+                [
+                    entry["is_accepted"]
+                    for entry in GOVERNANCE["terms_of_service_user_statuses"]
+                    if entry["tos"] == {"terms_of_services": "11520"}
+                ].count(False)
+                == 1
+            )
+        ),
+        "three webhooks;": lambda _: governed("webhooks", created_by={"user": "ada.admin@example.com"}) == 3,
+        "three templates;": lambda s: len(s.box.frame("/metadata_templates/enterprise")) == 3,
+        "two rows for *Sales*": lambda s: len(s.box.frame("/folders/160106874231/metadata")) == 2,
+        "two items with a classification": (
+            lambda s: (
+                s.box.frame("/folders/0/items", fields="name,classification")["classification_name"]
+                .notna()
+                .sum()
+                == 2
+            )
+        ),
+        "one task, with its assignments": lambda s: len(s.box.frame("/files/930224185079/tasks")) == 1,
+        "two sign requests that you sent": lambda s: len(s.box.frame("/sign_requests")) == 2,
         "`120` people": lambda s: len(s.users) == 120,
         "most rows as `both`": lambda s: s.staff()["_merge"].value_counts().index[0] == "both",
         "three people who left according to HR": lambda s: (
@@ -447,6 +504,7 @@ OTHER: dict[str, tuple[str, ...]] = {
         "three estimates", "about the other two", "no SHA-1", "*All Files*", "five of the people with the most devices", "The practice company has such a file",
         "'2026-11-24'", "two sheets", "a long one", "Act on that list", "one page that you can mail", "most calls for", "one call per page",
         "Newer endpoints need", "one row for each run", "*User Details* in the Admin Console", "whose last sign-in was longest ago",
+        "use the id of one of your policies", "the files of *Finance*", "assignments of one policy at a time", "a classification is a template",
     ),
     "01-upload-files": ("contains five files", "then five rows", "four times", "five rows with", "the same", "one call listed"),
     "02-run-log-and-mail": ("0 emails", "four characters", "most recent first"),
