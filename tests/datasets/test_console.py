@@ -12,10 +12,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from one_home import home as home
 from signing import sign_in
 
 import boxnb
-from boxnb.api import rate_limit
 from boxnb.datasets import console_table
 from boxnb.errors import ArgumentError, ConsoleError
 from boxnb.sandbox import Sandbox
@@ -27,17 +27,6 @@ IN_JAPANESE = "日付,ユーザー名,ユーザーのメールアドレス,ユ�
 """The headers of a real Japanese file."""
 
 NAME = "user_activity_run_on_2026-03-01-10-00-00"
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Yield one home folder for all tests of this module, which only read."""
-    folder = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BOXNB_HOME", str(folder))
-        patch.setenv("NO_PROXY", "127.0.0.1,localhost")
-        patch.setitem(rate_limit.LIMITS, "general", rate_limit.Limit(1_000_000))
-        yield folder
 
 
 @pytest.fixture(scope="module")

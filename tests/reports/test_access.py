@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
 import pytest
+from one_home import home as home
 from signing import sign_in
 
 import boxnb.sandbox
 from boxnb import reports
-from boxnb.api import rate_limit
 from boxnb.errors import ApiError
 from boxnb.reports.permissions import ACCESS, ANYONE, EVERYONE, MEMBERS, ROLES, VISIBLE
 from boxnb.sandbox.server.company.company import World
@@ -34,17 +33,6 @@ class Answer(NamedTuple):
     access_of_tree: pd.DataFrame
     world: World
     now: float
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Yield one home folder for all tests of this module."""
-    folder = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BOXNB_HOME", str(folder))
-        patch.setenv("NO_PROXY", "127.0.0.1,localhost")
-        patch.setitem(rate_limit.LIMITS, "general", rate_limit.Limit(1_000_000))
-        yield folder
 
 
 def change_sharing(box: boxnb.Box, content: pd.DataFrame, number: int) -> None:

@@ -9,27 +9,16 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from one_home import home as home
 from signing import sign_in
 
 import boxnb.sandbox
 from boxnb import reports
-from boxnb.api import rate_limit
 from boxnb.errors import ArgumentError, IdError, NotFoundError
 from boxnb.reports.permissions import ANYONE, EVERYONE, MEMBERS, VISIBLE
 from boxnb.sandbox import Sandbox
 
 OUTSIDER = "someone@elsewhere.example"
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Yield one home folder for all tests of this module."""
-    folder = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BOXNB_HOME", str(folder))
-        patch.setenv("NO_PROXY", "127.0.0.1,localhost")
-        patch.setitem(rate_limit.LIMITS, "general", rate_limit.Limit(1_000_000))
-        yield folder
 
 
 @pytest.fixture(scope="module")

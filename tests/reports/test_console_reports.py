@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import pandas as pd
 import pytest
+from one_home import home as home
 from signing import sign_in
 
 import boxnb.sandbox
 from boxnb import reports
-from boxnb.api import rate_limit
 from boxnb.errors import FrameError
 from boxnb.sandbox import Sandbox
 
@@ -44,17 +44,6 @@ class Company(NamedTuple):
     content: pd.DataFrame
     invitations: pd.DataFrame
     console: dict[str, pd.DataFrame]
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Yield one home folder for all tests of this module, which only read."""
-    folder = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BOXNB_HOME", str(folder))
-        patch.setenv("NO_PROXY", "127.0.0.1,localhost")
-        patch.setitem(rate_limit.LIMITS, "general", rate_limit.Limit(1_000_000))
-        yield folder
 
 
 @pytest.fixture(scope="module")
