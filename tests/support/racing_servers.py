@@ -37,8 +37,8 @@ def racer(name: str, path: str) -> None:
             print('""', flush=True)
 
 
-def race(expire: Callable[[], object], name: str, path: str = "") -> list[str]:
-    """Call ``expire`` before each of `ROUNDS`, let all processes call in parallel, and return the errors."""
+def race(expire: Callable[[], object], name: str, path: str = "", *, rounds: int = ROUNDS) -> list[str]:
+    """Call ``expire`` before each round, let all processes call in parallel, and return the errors."""
     from practice_servers import LISTINGS
 
     errors: list[str] = []
@@ -50,7 +50,7 @@ def race(expire: Callable[[], object], name: str, path: str = "") -> list[str]:
             )
             for _ in range(PROCESSES)
         ]
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             expire()
             for process in racers:
                 assert process.stdin is not None
