@@ -9,6 +9,7 @@ from .api.connection import Connection
 from .cards import card_html
 from .datasets import content, estimate, event_log, listing, people, sharing
 from .errors import NotSignedInError
+from .harvest import harvest
 from .oauth import Clock
 from .oauth.failures import ONBOARDING
 from .signin import practice
@@ -35,6 +36,7 @@ class Box(Connection):
     events = event_log.events
     frame = listing.frame
     estimate = estimate.estimate
+    harvest = harvest
     upload = transfer.upload
     upload_folder = transfer.upload_folder
     download = transfer.download

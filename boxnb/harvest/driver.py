@@ -1,0 +1,316 @@
+"""Run the units of a round: several at the same time, and save each as soon as it is finished.
+
+Only the driver writes the manifest and the parts, in one thread. The lanes fetch. A kill loses only the pages that were in
+flight at that moment.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..api.connection import Progress
+from ..errors import ApiError, BoxNotebookError, ForbiddenError
+from ..frames.schema import Column
+from ..local import private_files
+from . import parts
+from .manifest import Listed, Manifest, Round
+from .parts import Part
+from .request import Outcome, Request
+from .units import Result, work
+
+if TYPE_CHECKING:
+    from ..api.connection import Connection
+    from .kinds import Kind
+
+LANES = 6
+"""Units in flight. At 300 ms for each call, six reach Box's rate limit; more would only lose more pages to a kill."""
+
+TICK = 0.5
+"""Seconds between progress reports."""
+
+MERGE = {0: 40, 1: 8}
+"""How many parts of a level are merged into one part of the next level. Parts of the last level stay as they are."""
+
+REFUSALS = 20
+"""If the server refuses this many pages of a round and returns none, the run ends, because the app lacks a permission."""
+
+Work = Callable[["Kind", list[Request], int], Result]
+"""Fetches a unit: takes the kind, the requests, and the time of the round in microseconds."""
+
+
+class Budget(NamedTuple):
+    """When a run stops although pages are left: after this number of calls, or at this time by the server's clock."""
+
+    max_calls: int | None = None
+    until: float | None = None
+
+
+class Driver:
+    """Fetches the pages of one round until none is left or the budget is spent.
+
+    Parameters
+    ----------
+    work : function
+        Fetches a unit; see :data:`Work`.
+    lanes, batch : int
+        How many units to fetch at the same time, and the most pages in each.
+    """
+
+    def __init__(
+        self,
+        box: Connection,
+        kind: Kind,
+        folder: Path,
+        manifest: Manifest,
+        current: Round,
+        budget: Budget,
+        *,
+        work: Work | None = None,
+        lanes: int = LANES,
+        batch: int = 1,
+    ) -> None:
+        self._box, self._kind, self._manifest, self._round = box, kind, manifest, current
+        self._folder, self._budget = folder, budget
+        self._work = work or self._work_here
+        self._lanes, self._batch = lanes, batch
+        self._place = parts.ROWS if kind.appends else parts.FETCHED
+        self._in_flight: dict[Future[Result], list[Request]] = {}
+        self._queue: list[Request] = []
+        self._error: BoxNotebookError | None = None
+        self._calls_before = self._calls_saved = box.session.ledger.calls
+        self._moment = self._started = time.monotonic()
+        self._rows = self._pages = 0
+        self._refused = 0
+
+    @property
+    def calls(self) -> int:
+        """The calls made so far, including retries."""
+        return self._box.session.ledger.calls - self._calls_before
+
+    def run(self) -> None:
+        """Fetch pages until none is left or the budget is spent.
+
+        Raises
+        ------
+        BoxNotebookError
+            A page could not be fetched. The pages that arrived before are saved.
+        """
+        with self._pool() as pool:
+            while True:
+                self._submit(pool)
+                if not self._in_flight:
+                    break
+                done, _ = wait(self._in_flight, timeout=TICK, return_when=FIRST_COMPLETED)
+                if done:
+                    self._commit(done)
+                self._report()
+        self._report(done=True)
+        if self._error is not None:
+            raise self._error
+
+    @contextmanager
+    def _pool(self) -> Iterator[ThreadPoolExecutor]:
+        """Start the lanes. After an interrupt, save what has arrived, and do not wait for calls that hang."""
+        pool = ThreadPoolExecutor(self._lanes, thread_name_prefix="boxnb-harvest")
+        wait_for_lanes = True
+        try:
+            yield pool
+        except KeyboardInterrupt:
+            wait_for_lanes = False
+            if arrived := {future for future in self._in_flight if future.done()}:
+                self._commit(arrived)
+            raise
+        finally:
+            pool.shutdown(wait=wait_for_lanes, cancel_futures=True)
+
+    def _submit(self, pool: ThreadPoolExecutor) -> None:
+        while self._error is None and len(self._in_flight) < self._lanes:
+            requests = self._next()
+            if not requests:
+                return
+            future = pool.submit(self._work, self._kind, requests, self._round.begun)
+            self._in_flight[future] = requests
+
+    def _next(self) -> list[Request]:
+        """Return the requests of the next unit; empty if there are none now."""
+        batch = min(self._batch, self._calls_left())
+        if batch < 1 or self._is_late():
+            return []
+        if not self._queue:
+            self._queue = self._manifest.waiting(self._round.id, 0, 500, self._ids_in_flight())
+        if not self._queue and not self._in_flight:
+            self._queue = self._manifest.waiting(self._round.id, 1, 1, set())
+        if not self._queue and not self._divide():
+            return []
+        requests, self._queue = self._queue[:batch], self._queue[batch:]
+        return requests
+
+    def _divide(self) -> bool:
+        """Split a request in flight, so that the idle lane has something to do. Return whether one was split."""
+        in_flight = {
+            request.id: future for future, requests in self._in_flight.items() for request in requests
+        }
+        halves = self._kind.divide([request for requests in self._in_flight.values() for request in requests])
+        if halves is None:
+            return False
+        earlier, later = halves
+        self._manifest.divide(self._round.id, earlier, later)
+        future = in_flight[earlier.id]
+        self._in_flight[future] = [
+            earlier if request.id == earlier.id else request for request in self._in_flight[future]
+        ]
+        self._queue = self._manifest.waiting(self._round.id, 0, 500, self._ids_in_flight())
+        return bool(self._queue)
+
+    def _ids_in_flight(self) -> set[int]:
+        return {request.id for requests in self._in_flight.values() for request in requests}
+
+    def _calls_left(self) -> int:
+        if self._budget.max_calls is None:
+            return self._batch
+        return self._budget.max_calls - self.calls - len(self._ids_in_flight())
+
+    def _is_late(self) -> bool:
+        return self._budget.until is not None and self._box.session.auth.now() >= self._budget.until
+
+    def _work_here(self, kind: Kind, requests: list[Request], seen: int) -> Result:
+        return work(kind, requests, self._box.session.get_bytes, seen)
+
+    def _commit(self, done: Iterable[Future[Result]]) -> None:
+        """Save finished units: first their parts, then everything else in one transaction."""
+        outcomes: list[Outcome] = []
+        added: list[tuple[str, Part, str]] = []
+        size = 0
+        for future in done:
+            requests = self._in_flight.pop(future)
+            result = future.result()
+            self._error = self._error or result.error
+            size += result.bytes
+            rows = self._agreed(result, requests)
+            outcomes += result.outcomes
+            for part in self._write(rows):
+                added.append((self._place, part, self._kind.chain(requests[0])))
+                self._rows += part.rows
+        if added:
+            private_files.flush_folder(self._folder / self._place)
+        now, calls = time.monotonic(), self._box.session.ledger.calls
+        self._manifest.commit(
+            self._round.id,
+            added,
+            outcomes,
+            calls=calls - self._calls_saved,
+            size=size,
+            seconds=now - self._moment,
+        )
+        self._moment, self._calls_saved = now, calls
+        self._pages += len(outcomes)
+        self._check_refusals(outcomes)
+        if added:
+            merge(self._kind, self._folder, self._manifest, self._place)
+
+    def _agreed(self, result: Result, requests: list[Request]) -> bytes | pa.Table:
+        """Return the rows of a unit that nothing else has saved: usually the file as it is."""
+        content: bytes | pa.Table = result.parquet
+        now = {request.id: request for request in requests}
+        for outcome in result.outcomes:
+            if now[outcome.request.id] is not outcome.request:
+                table = content if isinstance(content, pa.Table) else _table(content, self._kind)
+                content = self._kind.agree(outcome, now[outcome.request.id], table)
+        return self._without_saved_rows(content) if self._kind.appends else content
+
+    def _without_saved_rows(self, content: bytes | pa.Table) -> bytes | pa.Table:
+        """Return the rows of a page of events without those that an earlier page or round has saved."""
+        table = content if isinstance(content, pa.Table) else _table(content, self._kind)
+        key = self._kind.key[-1]
+        ids = table.column(key)
+        times = pc.min_max(table.column("created_at").cast(pa.int64()))
+        known: set[Any] = set()
+        if times["min"].is_valid:
+            first = times["min"].as_py()
+            files = self._manifest.overlapping(self._place, first, times["max"].as_py())
+            columns = (Column(key, "text"),)
+            folder = self._folder / self._place
+            for part in parts.tables((folder / file for file in files), columns, since=first):
+                known.update(part.column(key).to_pylist())
+        known.discard(None)
+        fresh = []
+        for value in ids.to_pylist():
+            fresh.append(value not in known)
+            if value is not None:
+                known.add(value)
+        return content if all(fresh) else table.filter(pa.array(fresh, pa.bool_()))
+
+    def _write(self, rows: bytes | pa.Table) -> list[Part]:
+        if len(rows) == 0:
+            return []
+        content = rows if isinstance(rows, bytes) else [rows]
+        return [parts.write(self._folder / self._place, content, self._kind.times)]
+
+    def _check_refusals(self, outcomes: list[Outcome]) -> None:
+        """End the run if the server has refused everything so far."""
+        refused = [outcome for outcome in outcomes if outcome.refused is not None]
+        self._refused += len(refused)
+        if self._refused < REFUSALS or not refused or self._error is not None:
+            return
+        if not self._rows and not self._manifest.rows(self._place):
+            status, code = refused[-1].refused or (403, "")
+            error = ForbiddenError if status == 403 else ApiError
+            self._error = error(
+                f"The server refused all of the first {self._refused} requests ({status} {code}). "
+                "Check that this user may read this dataset, and that the app may use the As-User header.",
+                status=status,
+                code=code,
+            )
+
+    def _report(self, *, done: bool = False) -> None:
+        if self._box.on_progress is not None:
+            seconds = time.monotonic() - self._started
+            name = f"harvest {self._kind.name}"
+            self._box.on_progress(Progress(name, self._rows, self._pages, self.calls, done, seconds))
+
+
+def _table(content: bytes, kind: Kind) -> pa.Table:
+    return parts.decode(content) if content else parts.schema(kind.fetched).empty_table()
+
+
+def merge(kind: Kind, folder: Path, manifest: Manifest, place: str) -> None:
+    """Merge small parts where enough of them have been saved. The rows stay the same."""
+    for level, at_least in MERGE.items():
+        for chain, listed in manifest.unmerged(place, level, at_least):
+            merge_parts(kind, folder, manifest, listed, chain=chain, level=level + 1)
+
+
+def merge_parts(
+    kind: Kind, folder: Path, manifest: Manifest, listed: list[Listed], *, chain: str, level: int
+) -> None:
+    """Replace parts by one with the same rows, in order of time."""
+    place = folder / listed[0].place
+    files = [place / entry.part.file for entry in listed]
+    content: Iterable[pa.Table] = parts.tables(files, columns_in(kind, listed[0].place))
+    ends = [(entry.part.first, entry.part.last) for entry in listed]
+    if kind.appends and any(
+        before[1] is None or after[0] is None or before[1] > after[0]
+        for before, after in itertools.pairwise(ends)
+    ):
+        content = [parts.in_time_order(pa.concat_tables(content), kind.key[-1])]
+    part = parts.write(place, content, kind.times)
+    private_files.flush_folder(place)
+    merged = Listed(listed[0].place, part, max(entry.round for entry in listed), chain, level)
+    manifest.replace([entry.part.file for entry in listed], [merged])
+    parts.remove(place, [entry.part.file for entry in listed])
+
+
+def columns_in(kind: Kind, place: str) -> tuple[Column, ...]:
+    """Return the columns of the parts in one of the folders."""
+    if place == parts.FETCHED:
+        return kind.fetched
+    return kind.kept + parts.REPLACED if place == parts.HISTORY else kind.kept

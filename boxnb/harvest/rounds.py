@@ -1,0 +1,166 @@
+"""Begin, continue and end the rounds of a harvest, in one process at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..api.arguments import choice
+from ..datasets.paging import number_of
+from ..datasets.pull import warn
+from ..errors import ArgumentError, HarvestError, Interrupted
+from ..local import private_files
+from . import lock, parts, settle
+from .driver import LANES, Budget, Driver
+from .kinds import Kind
+from .manifest import Manifest, Round
+
+if TYPE_CHECKING:
+    from ..api.connection import Connection
+
+CLOCK_TOLERANCE = 300
+"""How many seconds the clock may go back between two rounds without a word."""
+
+PLACES = (parts.ROWS, parts.HISTORY, parts.FETCHED)
+"""The folders of parts."""
+
+
+class Rounds:
+    """The rounds of one harvest."""
+
+    def __init__(
+        self, box: Connection, kind: Kind, arguments: dict[str, Any], folder: Path, manifest: Manifest
+    ) -> None:
+        self._box, self._kind, self._arguments = box, kind, arguments
+        self._folder, self._manifest = folder, manifest
+
+    def now(self) -> int:
+        """Return the server's time in microseconds."""
+        return round(self._box.session.auth.now() * 1_000_000)
+
+    def ended(self) -> list[Round]:
+        """Return the rounds that have ended, oldest first."""
+        rounds = self._manifest.rounds() if self._manifest.exists else []
+        return [entry for entry in rounds if entry.ended is not None]
+
+    @contextmanager
+    def holding(self, doing: str) -> Iterator[None]:
+        """Hold the lock, with the folders in place and without the leftovers of a process that was killed."""
+        for name in ("", *PLACES):
+            private_files.private_folder(self._folder / name)
+        with lock.holding(self._folder, doing):
+            if self._manifest.exists:
+                self._require_same_owner()
+                for name in PLACES:
+                    listed = {entry.part.file for entry in self._manifest.parts(name)}
+                    parts.sweep(self._folder / name, listed)
+            yield
+
+    def _require_same_owner(self) -> None:
+        facts, account = self._manifest.facts(), account_of(self._box)
+        if facts["dataset"] != self._kind.name or facts["arguments"] != self._arguments:
+            raise ArgumentError(
+                f"The harvest in {self._folder} is of {facts['dataset']} with {facts['arguments'] or 'no arguments'}. "
+                "Pass the same arguments, or another name or folder."
+            )
+        if facts["account"] and account and facts["account"] != account:
+            raise HarvestError(
+                f"The harvest in {self._folder} belongs to another sign-in ({facts['account']}). "
+                "Nothing was mixed. Connect with that profile, or choose another name or folder.",
+                self._folder,
+            )
+
+    def work(
+        self,
+        budget: Budget,
+        executor: Executor | Literal["threads", "processes"] | None,
+        lanes: int | None,
+        *,
+        update: bool,
+        full: bool = False,
+    ) -> None:
+        """Finish the round that has not ended; then, for an update, begin and finish another."""
+        if isinstance(executor, str):
+            choice(executor, "executor", ("threads", "processes"))
+        with self.holding("update" if update else "run"):
+            if not self._manifest.exists:
+                self._manifest.create(
+                    {
+                        "dataset": self._kind.name,
+                        "arguments": self._arguments,
+                        "account": account_of(self._box),
+                    }
+                )
+            before = self._box.session.ledger.calls
+            finished_now = False
+            rounds = self._manifest.rounds()
+            if not rounds or rounds[-1].ended is None:
+                if not self._round(
+                    rounds[-1] if rounds else self._begin("run", rounds), budget, executor, lanes
+                ):
+                    return
+                finished_now = bool(rounds) and rounds[-1].kind != "run"
+            if update and not finished_now:
+                spent = self._box.session.ledger.calls - before
+                if budget.max_calls is not None:
+                    budget = budget._replace(max_calls=max(0, budget.max_calls - spent))
+                rounds = self._manifest.rounds()
+                self._round(self._begin("full walk" if full else "update", rounds), budget, executor, lanes)
+
+    def _begin(self, kind: str, rounds: list[Round]) -> Round:
+        now = self.now()
+        if rounds and now <= rounds[-1].begun:
+            if rounds[-1].begun - now > CLOCK_TOLERANCE * 1_000_000:
+                raise HarvestError(
+                    f"The clock is {(rounds[-1].begun - now) // 60_000_000} minutes earlier than when the last round began, so boxnb "
+                    "could not tell which rows are newer. Nothing was changed. Correct the computer's clock, then try again.",
+                    self._folder,
+                )
+            now = rounds[-1].begun + 1
+        previous = rounds[-1].arguments if rounds else None
+        arguments = self._kind.round_arguments(self._arguments, now, previous)
+        arguments |= {"full": kind != "update"}
+        return self._manifest.begin(kind, now, arguments, self._kind.start(arguments))
+
+    def _round(self, current: Round, budget: Budget, executor: Any, lanes: int | None) -> bool:
+        """Fetch the pages of a round, and end it if none is left. Return whether it ended."""
+        box = self._box
+        driver = Driver(
+            box,
+            self._kind,
+            self._folder,
+            self._manifest,
+            current,
+            budget,
+            lanes=LANES if lanes is None else number_of(lanes, "lanes") or 1,
+        )
+        try:
+            driver.run()
+        except KeyboardInterrupt:
+            raise Interrupted(
+                f"Stopped. {self._manifest.rows(*PLACES[::2]):,} rows are saved; run() continues from there."
+            ) from None
+        finally:
+            box.session.ledger.flush()
+        if self._manifest.counts(current.id).get("waiting"):
+            return False
+        settle.settle(self._kind, self._folder, self._manifest, current, self.now())
+        ended = next(entry for entry in self._manifest.rounds() if entry.id == current.id)
+        box.session.ledger.remember(
+            f"harvest {self._kind.name}", rows=self._manifest.rows(parts.ROWS), calls=ended.calls
+        )
+        if skipped := self._manifest.skipped(current.id):
+            some = f"{len(skipped)} parts of it" if len(skipped) > 1 else "A part of it"
+            warn(
+                f"The harvest of {self._kind.name} is not complete. {some} could not be read. See frame().attrs['skipped']."
+            )
+        return True
+
+
+def account_of(box: Connection) -> str:
+    """Return the user and the server of a sign-in, as far as they are known."""
+    account = box.profile.account or {}
+    return f"{account['login']} at {box.profile.client.server.name}" if account.get("login") else ""

@@ -1,0 +1,389 @@
+"""A harvest: start or continue it, update it, read it, and look after its files."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import re
+import shutil
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import pandas as pd
+import pyarrow as pa
+
+from ..api.arguments import truth
+from ..datasets.event_log import When, time_of
+from ..datasets.paging import number_of
+from ..errors import ArgumentError, HarvestError
+from ..frames.table import from_arrow
+from ..local import private_files
+from . import card, lock, parts, places, settle
+from .catalogue import KINDS, checked_arguments
+from .driver import Budget
+from .events import microseconds, timestamp
+from .manifest import Manifest
+from .reading import Reader, to_frame
+from .rounds import PLACES, Rounds
+
+if TYPE_CHECKING:
+    from ..api.connection import Connection
+
+StrPath = str | os.PathLike[str]
+
+
+def harvest(
+    box: Connection,
+    dataset: str,
+    *,
+    name: str | None = None,
+    folder: StrPath | None = None,
+    **arguments: Any,
+) -> Harvest:
+    """
+    Return a harvest: a pull that is saved as it goes, and that continues after anything.
+
+    No call is made. ``run()`` starts it or continues it; the same line finds the same harvest again.
+
+    Parameters
+    ----------
+    box : Box
+    dataset : str
+        ``"events"`` (with ``since``, ``until`` and ``event_type`` as for ``box.events``), ``"users"``, ``"groups"``,
+        ``"memberships"``, ``"content"`` (with ``people_of``, ids of users, to walk only what these can see),
+        ``"collaborations"`` and ``"shared_links"`` (both made from the harvest of the content) or ``"trash"`` (of all users).
+    name : str, optional
+        The name of its folder, by default made from the dataset and its arguments.
+    folder : str or path, optional
+        Where to save it instead. By default ``data/harvests`` of a checkout, otherwise ``harvests`` in the user's data folder.
+    **arguments
+        Those of the dataset.
+
+    Returns
+    -------
+    Harvest
+
+    Raises
+    ------
+    ArgumentError
+        The dataset does not exist, or one of its arguments is wrong.
+    """
+    checked = checked_arguments(dataset, arguments)
+    path = (
+        places.folder_for(box.profile.name, dataset, checked, name)
+        if folder is None
+        else Path(folder).expanduser().absolute()
+    )
+    return Harvest(box, dataset, checked, path)
+
+
+class Harvest:
+    """A pull that is saved as a folder of Parquet files; :func:`boxnb.harvest.harvest` returns it.
+
+    Each row has ``first_seen``, ``seen_since`` (in its present form) and ``last_seen``, which are the times at which those
+    rounds began, in UTC. A *round* is the first run or one update.
+
+    Attributes
+    ----------
+    folder : Path
+        The folder with the manifest and all parts.
+    path : Path
+        The folder with the current rows, which pandas, DuckDB, Dask and Spark read as it is. Read it when no run is going on.
+    """
+
+    def __init__(self, box: Connection, dataset: str, arguments: dict[str, Any], folder: Path) -> None:
+        self._box = box
+        self._kind = KINDS[dataset]
+        self.arguments = arguments
+        self.folder = folder
+        self.path = folder / parts.ROWS
+        self._manifest = Manifest(folder)
+        self._reader = Reader(self._kind, folder, self._manifest)
+        self._rounds = Rounds(box, self._kind, arguments, folder, self._manifest)
+
+    @property
+    def dataset(self) -> str:
+        """The name of the dataset."""
+        return self._kind.name
+
+    def run(
+        self,
+        *,
+        max_calls: int | None = None,
+        until: When | None = None,
+        executor: Executor | Literal["threads", "processes"] | None = None,
+        lanes: int | None = None,
+    ) -> Harvest:
+        """
+        Start the harvest, or continue where it stopped; do nothing if it is complete.
+
+        Parameters
+        ----------
+        max_calls : int, optional
+            Stop after this many calls.
+        until : str, Timestamp or Timedelta, optional
+            Stop at this time (UTC unless it has an offset), or after a span from now such as ``"2h"``.
+        executor : Executor or {"threads", "processes"}, optional
+            Where to fetch and decode pages: in threads of this process by default. An executor of
+            ``concurrent.futures``, or that of a Dask client (``client.get_executor()``, extra ``scale``), gets units with the
+            access token and nothing else of the profile.
+        lanes : int, optional
+            How many units to fetch at the same time: 6 by default, more with an executor.
+
+        Returns
+        -------
+        Harvest
+            This object, so that a notebook shows the card.
+
+        Raises
+        ------
+        HarvestInUseError
+            Another process is working on it.
+        BoxNotebookError
+            The error that stopped it, such as a lost network. Everything fetched so far is saved.
+        Interrupted
+            The user stopped it.
+        """
+        self._rounds.work(self._budget(max_calls, until), executor, lanes, update=False)
+        return self
+
+    def update(
+        self,
+        *,
+        max_calls: int | None = None,
+        until: When | None = None,
+        executor: Executor | Literal["threads", "processes"] | None = None,
+        lanes: int | None = None,
+        full: bool = False,
+    ) -> pd.DataFrame:
+        """
+        Fetch what is new, and return what changed. A harvest or an update that has not ended is finished first.
+
+        Events are read from 48 hours before the last round, because they can arrive late; each appears once. Content is
+        listed again only in the folders that events name. All other datasets are fetched again and compared.
+
+        Parameters
+        ----------
+        max_calls, until, executor, lanes
+            As for :meth:`run`.
+        full : bool
+            Walk all content again, which also finds what events cannot tell; see :attr:`doubts`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            As :meth:`changes` returns, since the round before. Empty, with ``attrs["complete"]`` False, if the budget was spent.
+        """
+        before = [entry.begun for entry in self._rounds.ended()]
+        self._rounds.work(
+            self._budget(max_calls, until), executor, lanes, update=True, full=truth(full, "full")
+        )
+        ended = self._rounds.ended()
+        if len(ended) < 2 or (before and ended[-1].begun == before[-1]):
+            empty = self._reader.changes(ended[-1].begun, ended) if ended else self._no_changes()
+            return self._described(empty, complete=False)
+        return self._described(self._reader.changes(ended[-2].begun, ended), complete=self.complete)
+
+    def frame(self, columns: Sequence[str] | None = None, where: str | None = None) -> pd.DataFrame:
+        """
+        Return the rows as a DataFrame with the dtypes of the dataset.
+
+        Parameters
+        ----------
+        columns : sequence of str, optional
+            Only these columns are read.
+        where : str, optional
+            A condition in SQL, such as ``"event_type = 'DOWNLOAD'"``. This needs the extra ``explore``.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The columns of the dataset, then ``first_seen``, ``seen_since`` and ``last_seen``. Events are in order of time.
+            ``attrs["complete"]`` is False if the first run has not ended or Box refused a part; ``attrs["skipped"]`` lists those.
+
+        Raises
+        ------
+        ArgumentError
+            A column does not exist, or the condition is not SQL.
+        HarvestError
+            The harvest has not been started, or a part is damaged.
+        """
+        self._require_started()
+        names = [column.name for column in self._kind.kept]
+        wanted = names if columns is None else list(columns)
+        if unknown := [name for name in wanted if name not in names]:
+            raise ArgumentError(
+                f"This harvest has no column {unknown[0]!r}. Its columns are {', '.join(names)}."
+            )
+        if where is None:
+            table = self._reader.rows(wanted)
+        else:
+            order = f" ORDER BY created_at, {self._kind.key[-1]}" if self._kind.appends else ""
+            listed = ", ".join(f'"{name}"' for name in wanted)
+            query = f"SELECT {listed} FROM harvest WHERE {where}{order}"  # noqa: S608  the condition is SQL
+            table = self._reader.sql(query)
+            kept = parts.schema([column for column in self._kind.kept if column.name in wanted])
+            table = pa.Table.from_arrays(
+                [table.column(name).cast(kept.field(name).type) for name in wanted], wanted
+            )
+        return self._described(from_arrow(table.select(wanted), self._kind.kept), complete=self.complete)
+
+    def sql(self, query: str) -> pd.DataFrame:
+        """
+        Run SQL on the harvest, and return the result as a DataFrame. This needs the extra ``explore``.
+
+        The table ``harvest`` has the current rows, ``history`` those that changed or went (with ``replaced_at``). The query
+        cannot read any other file.
+
+        Raises
+        ------
+        ArgumentError
+            The query is not valid.
+        """
+        self._require_started()
+        return self._described(to_frame(self._reader.sql(query)), complete=self.complete)
+
+    def at(self, when: When) -> pd.DataFrame:
+        """
+        Return the rows as the last round before ``when`` saw them.
+
+        Parameters
+        ----------
+        when : str, Timestamp or Timedelta
+            A time, or a span back from now, as for ``box.events``.
+
+        Raises
+        ------
+        RangeError
+            The harvest does not go back that far.
+        """
+        self._require_started()
+        time = microseconds(time_of(when, timestamp(self._rounds.now())))
+        table = self._reader.at(time, self._rounds.ended())
+        return self._described(from_arrow(table, self._kind.kept), complete=None)
+
+    def changes(self, since: When) -> pd.DataFrame:
+        """
+        Return what appeared, changed or went since a time, each once.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``change`` is ``new``, ``changed`` or ``gone``; ``changed_columns`` names the columns that differ, separated by
+            commas. Then the columns of :meth:`frame`, with the values that the row has now, or had last; ``replaced_at`` is
+            when it was found gone. A row that appeared and went in between is ``gone``.
+        """
+        self._require_started()
+        time = microseconds(time_of(since, timestamp(self._rounds.now())))
+        changes = self._reader.changes(time, self._rounds.ended())
+        return self._described(changes, complete=self.complete)
+
+    @property
+    def rounds(self) -> pd.DataFrame:
+        """The first run and all updates, one row each: when it began and ended, its calls, and how many rows it changed."""
+        rounds = self._manifest.rounds() if self._manifest.exists else []
+        return card.table(rounds)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the first run has ended and the server refused nothing in the last round that ended."""
+        ended = self._rounds.ended()
+        return bool(ended) and not self._manifest.skipped(ended[-1].id)
+
+    @property
+    def doubts(self) -> pd.DataFrame:
+        """What this harvest cannot know, one row each: ``what``, ``why``, and the ``calls`` that would settle it."""
+        return card.doubts(self._kind, self._manifest, self._rounds.ended())
+
+    def compact(self) -> int:
+        """Merge small parts; the rows stay the same. Return how many parts were merged into others."""
+        self._require_started()
+        with self._rounds.holding("compact"):
+            return settle.compact(self._kind, self.folder, self._manifest)
+
+    def verify(self) -> pd.DataFrame:
+        """
+        Check the manifest, and the hash of every part.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row for each problem: ``file`` and ``problem``. Empty if there is none.
+        """
+        return settle.verify(self.folder, self._manifest)
+
+    def forget(self, before: When) -> int:
+        """
+        Delete what is older than a time: events that happened before, and rows of the history that were replaced before.
+
+        Returns
+        -------
+        int
+            How many rows were deleted.
+        """
+        self._require_started()
+        time = microseconds(time_of(before, timestamp(self._rounds.now())))
+        with self._rounds.holding("forget"):
+            return settle.forget(self._kind, self.folder, self._manifest, time)
+
+    def delete(self) -> None:
+        """Delete this harvest's files. Nothing else in the folder is touched."""
+        if not self.folder.exists():
+            return
+        with lock.holding(self.folder, "delete"):
+            self._manifest.close()
+            for name in PLACES:
+                shutil.rmtree(self.folder / name, ignore_errors=True)
+            for file in self.folder.glob("*manifest.sqlite*"):
+                private_files.remove(file)
+            private_files.remove(self.folder / lock.HOLDER)
+        private_files.discard(self.folder / lock.LOCK)
+        if not any(self.folder.iterdir()):
+            self.folder.rmdir()
+
+    def __repr__(self) -> str:
+        lines = "\n".join(f"  {label:<14} {value}" for label, value in self._facts())
+        return f"Harvest {self.folder.name!r}\n{lines}"
+
+    def _repr_html_(self) -> str:
+        return card.html(self._facts(), self.folder.name)
+
+    def _facts(self) -> list[tuple[str, str]]:
+        return card.facts(self._box, self._kind, self.arguments, self.folder, self._manifest)
+
+    def _require_started(self) -> None:
+        if not self._manifest.exists:
+            raise HarvestError("This harvest has not been started. Call run() first.", self.folder)
+
+    def _budget(self, max_calls: int | None, until: When | None) -> Budget:
+        calls = None if max_calls is None else number_of(max_calls, "max_calls")
+        if until is None:
+            return Budget(calls)
+        now = timestamp(self._rounds.now())
+        time = time_of(until, now)
+        is_span = isinstance(until, datetime.timedelta) or (
+            isinstance(until, str) and not re.search(r"\d{4}", until)
+        )
+        return Budget(calls, (now + (now - time) if is_span else time).timestamp())
+
+    def _described(self, frame: pd.DataFrame, *, complete: bool | None) -> pd.DataFrame:
+        """Add what a pull says about itself to the ``attrs``."""
+        rounds = self._manifest.rounds()
+        ended = self._rounds.ended()
+        last = ended[-1] if ended else rounds[-1]
+        frame.attrs |= {
+            "dataset": self.dataset,
+            "profile": self._box.profile.name,
+            "query": self.arguments,
+            "complete": complete,
+            "skipped": self._manifest.skipped(last.id),
+            "fetched_at": timestamp(last.begun).isoformat(timespec="seconds"),
+            "calls": sum(entry.calls for entry in rounds),
+            "harvest": str(self.folder),
+        }
+        return frame
+
+    def _no_changes(self) -> pd.DataFrame:
+        return self._reader.changes(self._rounds.now(), [])
