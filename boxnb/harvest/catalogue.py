@@ -8,11 +8,14 @@ from typing import Any
 import pandas as pd
 
 from ..api import ids
-from ..api.arguments import choice, text
+from ..api.arguments import choice, text, truth
 from ..datasets.event_log import time_of, types_of
 from ..datasets.people import USER_TYPES
 from ..errors import ArgumentError
 from ..frames import schema
+from ..frames.schema import Column
+from .content import Content
+from .derived import LINKS, REQUESTED, Collaborations, SharedLinks
 from .events import Events
 from .kinds import SEEN_AS, Groups, Kind, Memberships, Trash, Users
 
@@ -31,13 +34,41 @@ KINDS: dict[str, Kind] = {
         Users("users", schema.USERS, personal="names, logins, phone numbers and addresses"),
         Groups("groups", schema.GROUPS, personal="none, unless the name of a group contains some"),
         Memberships("memberships", schema.MEMBERSHIPS),
+        Content(
+            "content",
+            schema.ITEMS,
+            SEEN_AS,
+            key=("type", "id"),
+            personal="names of files and folders, names and logins",
+            unit_cost="One call for each user and each folder.",
+        ),
+        Collaborations(
+            "collaborations",
+            schema.COLLABORATIONS,
+            REQUESTED,
+            personal="names, logins and email addresses, also of people outside the enterprise",
+            unit_cost="One call for each folder.",
+        ),
+        SharedLinks(
+            "shared_links",
+            LINKS,
+            (Column("path", "text"),),
+            key=("type", "id"),
+            personal="names of files and folders, links that may be open to anyone, names and logins",
+            unit_cost="No calls but those of the content.",
+        ),
         Trash(
             "trash", schema.ITEMS, SEEN_AS, key=("type", "id"), personal="names of files, names and logins"
         ),
     )
 }
 
-_TAKES = {"events": ("since", "until", "event_type"), "users": ("user_type",)}
+_TAKES = {
+    "events": ("since", "until", "event_type"),
+    "users": ("user_type",),
+    "content": ("people_of",),
+    "collaborations": ("flagged", "files"),
+}
 
 
 def checked_arguments(dataset: Any, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -64,6 +95,8 @@ def checked_arguments(dataset: Any, arguments: dict[str, Any]) -> dict[str, Any]
             checked["event_type"] = types_of(checked["event_type"])
     if "user_type" in checked:
         choice(checked["user_type"], "user_type", USER_TYPES)
+    for name in {"flagged", "files"} & checked.keys():
+        checked[name] = truth(checked[name], name)
     if "people_of" in checked:
         checked["people_of"] = ids.many(checked["people_of"], "people_of", "user")
     return checked

@@ -53,6 +53,10 @@ class Budget(NamedTuple):
     max_calls: int | None = None
     until: float | None = None
 
+    def after(self, calls: int) -> Budget:
+        """Return what is left of the budget after some calls."""
+        return self if self.max_calls is None else self._replace(max_calls=max(0, self.max_calls - calls))
+
 
 class Driver:
     """Fetches the pages of one round until none is left or the budget is spent.

@@ -107,14 +107,22 @@ class Kind:
         """Return the arguments of a new round: those of the harvest, and what follows from the ``previous`` round."""
         return dict(arguments)
 
-    def settled(self, rows: pa.Table, notes: dict[str, dict[str, str]]) -> pa.Table:
-        """Return the fetched rows of a round with each row once."""
-        keys = self.keys(rows)
-        ids = rows.column(self.key[-1]).to_pandas().astype("object").fillna("")
+    def settled(
+        self,
+        found: pa.Table,
+        old: pa.Table,
+        current: Round,
+        notes: dict[str, dict[str, str]],
+        skipped: list[dict[str, Any]],
+    ) -> pa.Table:
+        """Return the rows after a round, each once: those ``found``, and the ``old`` ones that it could not see."""
+        keys = self.keys(found)
+        ids = found.column(self.key[-1]).to_pandas().astype("object").fillna("")
         # Ids are numbers as text: the shorter is the smaller. The order is the same whichever page arrived first.
         order = np.lexsort((keys.astype("str"), ids, ids.str.len()))
-        table = rows.take(pa.array(order))
-        return table.filter(pa.array(~keys[order].duplicated()))
+        once = found.take(pa.array(order)).filter(pa.array(~keys[order].duplicated()))
+        stays = ~self.keys(old).isin(keys) & self.unseen(old, skipped)
+        return pa.concat_tables([once, old.filter(pa.array(stays))])
 
     def keys(self, rows: pa.Table) -> pd.Index:
         """Return what identifies each row. A row without an id is identified by all its values."""
@@ -126,9 +134,23 @@ class Kind:
         index: pd.Index = pd.Index(keys, dtype="object")
         return index
 
-    def unseen(self, rows: pa.Table, current: Round, skipped: list[dict[str, Any]]) -> Any:
+    def unseen(self, rows: pa.Table, skipped: list[dict[str, Any]]) -> Any:
         """Return a mask of earlier rows that a round could not see, so that it cannot tell whether they are gone."""
         return np.full(len(rows), bool(skipped))
+
+    def finished(self, request: Request) -> list[tuple[str, str, str]]:
+        """Return the notes for a listing that has been fetched to its end."""
+        return []
+
+    def is_harmless(self, request: Request, status: int) -> bool:
+        """Return whether a refusal does not make the harvest incomplete."""
+        return False
+
+    def further(
+        self, current: Round, notes: dict[str, dict[str, str]], old: pa.Table, fetched: pa.Table
+    ) -> list[Request]:
+        """Return requests that follow from all pages of a round together. Those that were made before are ignored."""
+        return []
 
     def pages_left(self, requests: list[Request], waiting: int) -> int:
         """Return how many pages are left, as far as it is known."""
@@ -146,11 +168,11 @@ class Kind:
             (f"{skipped:,} listings", "the server refused them, or may not have returned all", None)
         ] * bool(skipped)
 
-    def remembered(self, notes: dict[str, dict[str, str]]) -> list[tuple[str, str, str]]:
+    def remembered(self, current: Round, notes: dict[str, dict[str, str]]) -> list[tuple[str, str, str]]:
         """Return the notes of a round that the next one needs."""
         return []
 
-    def by_id(self, rows: pa.Table, column: str, skipped: list[dict[str, Any]], name: str = "id") -> Any:
+    def of_skipped(self, rows: pa.Table, column: str, skipped: list[dict[str, Any]], name: str = "id") -> Any:
         """Return a mask of the rows that belong to a skipped listing; all, if it is not known which."""
         ids = [entry.get(name) for entry in skipped]
         if None in ids:
@@ -182,7 +204,7 @@ class _ForEach(Kind):
 
     def take(self, table: Table, content: bytes, request: Request) -> Page:
         """Add a page to a table, unless it lists the users or groups themselves."""
-        return _unread(content) if request.memo.get("lists") else table.add(content)
+        return unread(content) if request.memo.get("lists") else table.add(content)
 
     def opens(self, request: Request, content: bytes, outcome: Outcome) -> list[Request]:
         """Return one request for each user or group on the page."""
@@ -207,9 +229,9 @@ class Memberships(_ForEach):
         """Return the first page of memberships of a group."""
         return Request(f"/groups/{item}/memberships", "offset", key=f"group {item}", memo={"id": item})
 
-    def unseen(self, rows: pa.Table, current: Round, skipped: list[dict[str, Any]]) -> Any:
+    def unseen(self, rows: pa.Table, skipped: list[dict[str, Any]]) -> Any:
         """Return a mask of the memberships of groups that could not be read."""
-        return self.by_id(rows, "group_id", skipped)
+        return self.of_skipped(rows, "group_id", skipped)
 
 
 class Trash(_ForEach):
@@ -217,7 +239,7 @@ class Trash(_ForEach):
 
     def take(self, table: Table, content: bytes, request: Request) -> Page:
         """Add a page of a user's trash to a table, with that user's id in ``seen_as``."""
-        return _unread(content) if request.memo.get("lists") else table.add(content, request.as_user)
+        return unread(content) if request.memo.get("lists") else table.add(content, request.as_user)
 
     def start(self, arguments: dict[str, Any]) -> list[Request]:
         """Return the first page of users."""
@@ -237,26 +259,33 @@ class Trash(_ForEach):
             "/folders/trash/items", params=fields, as_user=item, key=f"trash {item}", memo={"id": item}
         )
 
-    def settled(self, rows: pa.Table, notes: dict[str, dict[str, str]]) -> pa.Table:
+    def settled(
+        self,
+        found: pa.Table,
+        old: pa.Table,
+        current: Round,
+        notes: dict[str, dict[str, str]],
+        skipped: list[dict[str, Any]],
+    ) -> pa.Table:
         """Return each item once, as its owner sees it if possible."""
         by_owner = pc.fill_null(
-            pc.equal(rows.column("seen_as"), rows.column("owned_by_id")), fill_value=False
+            pc.equal(found.column("seen_as"), found.column("owned_by_id")), fill_value=False
         )
-        ranked = rows.append_column("rank", pc.invert(by_owner)).sort_by(
+        ranked = found.append_column("rank", pc.invert(by_owner)).sort_by(
             [("rank", "ascending"), ("seen_as", "ascending")]
         )
-        return super().settled(ranked.drop_columns(["rank"]), notes)
+        return super().settled(ranked.drop_columns(["rank"]), old, current, notes, skipped)
 
-    def unseen(self, rows: pa.Table, current: Round, skipped: list[dict[str, Any]]) -> Any:
+    def unseen(self, rows: pa.Table, skipped: list[dict[str, Any]]) -> Any:
         """Return a mask of the items in a trash that could not be read."""
-        return self.by_id(rows, "seen_as", skipped)
+        return self.of_skipped(rows, "seen_as", skipped)
 
 
 SEEN_AS = (Column("seen_as", "text"),)
 """The id of the user as whom an item was seen."""
 
 
-def _unread(content: bytes) -> Page:
+def unread(content: bytes) -> Page:
     """Return a page whose entries are not rows of the dataset."""
     page, entries = loose(content)
     page.rows = len(entries)

@@ -193,8 +193,16 @@ class Manifest:
             rows = database.execute("SELECT * FROM rounds ORDER BY id").fetchall()
         return [Round._make([*row[:4], json.loads(row[4]), *row[5:]]) for row in rows]
 
-    def begin(self, kind: str, begun: int, arguments: dict[str, Any], requests: Iterable[Request]) -> Round:
-        """Begin a round with these requests, and return it."""
+    def begin(
+        self,
+        kind: str,
+        begun: int,
+        arguments: dict[str, Any],
+        requests: Iterable[Request],
+        notes: dict[str, dict[str, str]],
+        copied: Iterable[tuple[str, Part]] = (),
+    ) -> Round:
+        """Begin a round with these requests, the notes of the round before, and parts that need no call; return it."""
         with self._transaction() as database:
             cursor = database.execute(
                 "INSERT INTO rounds (kind, begun, arguments) VALUES (?, ?, ?)",
@@ -202,11 +210,22 @@ class Manifest:
             )
             number = int(cursor.lastrowid or 0)
             _open_units(database, number, requests)
+            for place, part in copied:
+                _list_part(database, Listed(place, part, number, "", 0))
+            database.executemany(
+                "INSERT INTO notes VALUES (?, ?, ?, ?)",
+                [
+                    (number, name, item, value)
+                    for name, values in notes.items()
+                    for item, value in values.items()
+                ],
+            )
         return next(entry for entry in self.rounds() if entry.id == number)
 
     def waiting(self, round_id: int, turn: int, limit: int, skip: set[int]) -> list[Request]:
         """Return requests that still need a page, oldest first, without those in ``skip``."""
-        query = "SELECT request, id, turn, key FROM units WHERE round = ? AND state = 'waiting' AND turn = ? ORDER BY id LIMIT ?"
+        order = "length(key), key" if turn else "id"  # in the same order in every run, if one after another
+        query = f"SELECT request, id, turn, key FROM units WHERE round = ? AND state = 'waiting' AND turn = ? ORDER BY {order} LIMIT ?"  # noqa: S608  one of two constants
         with self._reading() as database:
             rows = database.execute(query, (round_id, turn, limit + len(skip))).fetchall()
         return [Request.from_json(*row) for row in rows if row[1] not in skip][:limit]
@@ -250,6 +269,14 @@ class Manifest:
         with self._transaction() as database:
             database.execute("UPDATE units SET request = ? WHERE id = ?", (earlier.to_json(), earlier.id))
             _open_units(database, round_id, [later])
+
+    def open(self, round_id: int, requests: list[Request]) -> int:
+        """Save further requests of a round. Return how many of them are new."""
+        with self._transaction() as database:
+            count = "SELECT count(*) FROM units WHERE round = ?"
+            before = database.execute(count, (round_id,)).fetchone()[0]
+            _open_units(database, round_id, requests)
+            return int(database.execute(count, (round_id,)).fetchone()[0] - before)
 
     def replace(self, old: Iterable[str], new: Iterable[Listed]) -> None:
         """List these parts in place of others with the same rows."""
@@ -351,7 +378,8 @@ def _open_units(database: sqlite3.Connection, round_id: int, requests: Iterable[
     database.executemany(
         "INSERT INTO units (round, key, turn, state, request) VALUES (?, ?, ?, 'waiting', ?) "
         "ON CONFLICT (round, key) DO UPDATE SET turn = excluded.turn, request = excluded.request "
-        "WHERE state = 'waiting' AND turn = 1 AND excluded.turn = 0",
+        "WHERE state = 'waiting' AND turn = 1 AND (excluded.turn = 0 OR "
+        "CAST(json_extract(excluded.request, '$[4]') AS INTEGER) < CAST(json_extract(request, '$[4]') AS INTEGER))",
         [(round_id, request.key, request.turn, request.to_json()) for request in requests],
     )
 

@@ -28,6 +28,8 @@ HISTORY = "history"
 FETCHED = "fetched"
 """The folder with the pages of a round that has not been compared yet."""
 
+PLACES = (ROWS, HISTORY, FETCHED)
+
 SEEN = (Column("first_seen", "time"), Column("seen_since", "time"), Column("last_seen", "time"))
 """When a row was first seen, first seen as it is now, and last seen: the times at which those rounds began."""
 

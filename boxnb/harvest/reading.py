@@ -60,9 +60,10 @@ class Reader:
         first = self._manifest.rounds()[:1]
         if first and first[0].ended is None:
             notes = self._manifest.notes(first[0].id)
-            return kind.settled(self.table([parts.FETCHED], kind.fetched), notes).select(
-                [column.name for column in columns]
-            )
+            nothing = parts.schema(kind.kept).empty_table()
+            skipped = self._manifest.skipped(first[0].id)
+            rows = kind.settled(self.table([parts.FETCHED], kind.fetched), nothing, first[0], notes, skipped)
+            return rows.select([column.name for column in columns])
         return self.table([parts.ROWS], columns)
 
     def at(self, time: int, ended: list[Round]) -> pa.Table:

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import datetime
+import re
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import pyarrow as pa
+
 from ..api.arguments import choice
+from ..datasets.event_log import When, time_of
 from ..datasets.paging import number_of
 from ..datasets.pull import warn
 from ..errors import ArgumentError, HarvestError, Interrupted
 from ..local import private_files
 from . import lock, parts, settle
+from .derived import Derived
 from .driver import LANES, Budget, Driver
+from .events import timestamp
 from .kinds import Kind
-from .manifest import Manifest, Round
+from .manifest import WAITING, Manifest, Round
+from .reading import Reader
+from .units import with_times
 
 if TYPE_CHECKING:
     from ..api.connection import Connection
@@ -24,18 +33,21 @@ if TYPE_CHECKING:
 CLOCK_TOLERANCE = 300
 """How many seconds the clock may go back between two rounds without a word."""
 
-PLACES = (parts.ROWS, parts.HISTORY, parts.FETCHED)
-"""The folders of parts."""
-
 
 class Rounds:
-    """The rounds of one harvest."""
+    """The rounds of one harvest. ``source`` returns the rows of the harvest that this one is made from, if there is one."""
 
     def __init__(
-        self, box: Connection, kind: Kind, arguments: dict[str, Any], folder: Path, manifest: Manifest
+        self,
+        box: Connection,
+        kind: Kind,
+        arguments: dict[str, Any],
+        folder: Path,
+        manifest: Manifest,
+        source: Callable[[], pa.Table],
     ) -> None:
         self._box, self._kind, self._arguments = box, kind, arguments
-        self._folder, self._manifest = folder, manifest
+        self._folder, self._manifest, self._source = folder, manifest, source
 
     def now(self) -> int:
         """Return the server's time in microseconds."""
@@ -46,15 +58,32 @@ class Rounds:
         rounds = self._manifest.rounds() if self._manifest.exists else []
         return [entry for entry in rounds if entry.ended is not None]
 
+    def budget(self, max_calls: int | None, until: When | None) -> Budget:
+        """Return a budget from what the user passed; ``until`` is a time, or a span from now."""
+        calls = None if max_calls is None else number_of(max_calls, "max_calls")
+        if until is None:
+            return Budget(calls)
+        now = timestamp(self.now())
+        time = time_of(until, now)  # a span counts back from now
+        is_span = isinstance(until, datetime.timedelta) or (
+            isinstance(until, str) and not re.search(r"\d{4}", until)
+        )
+        return Budget(calls, (now + (now - time) if is_span else time).timestamp())
+
+    def is_idle(self) -> bool:
+        """Return whether a round has ended and none has begun since."""
+        rounds = self._manifest.rounds() if self._manifest.exists else []
+        return bool(rounds) and rounds[-1].ended is not None
+
     @contextmanager
     def holding(self, doing: str) -> Iterator[None]:
         """Hold the lock, with the folders in place and without the leftovers of a process that was killed."""
-        for name in ("", *PLACES):
+        for name in ("", *parts.PLACES):
             private_files.private_folder(self._folder / name)
         with lock.holding(self._folder, doing):
             if self._manifest.exists:
                 self._require_same_owner()
-                for name in PLACES:
+                for name in parts.PLACES:
                     listed = {entry.part.file for entry in self._manifest.parts(name)}
                     parts.sweep(self._folder / name, listed)
             yield
@@ -104,11 +133,19 @@ class Rounds:
                     return
                 finished_now = bool(rounds) and rounds[-1].kind != "run"
             if update and not finished_now:
-                spent = self._box.session.ledger.calls - before
-                if budget.max_calls is not None:
-                    budget = budget._replace(max_calls=max(0, budget.max_calls - spent))
+                budget = budget.after(self._box.session.ledger.calls - before)
                 rounds = self._manifest.rounds()
                 self._round(self._begin("full walk" if full else "update", rounds), budget, executor, lanes)
+
+    def _open_further(self, current: Round) -> int:
+        """Open the requests that follow from all pages of a round together. Return how many are new."""
+        if self._kind.appends:
+            return 0
+        reader = Reader(self._kind, self._folder, self._manifest)
+        fetched = reader.table([parts.FETCHED], self._kind.fetched)
+        old = reader.table([parts.ROWS], self._kind.kept)
+        requests = self._kind.further(current, self._manifest.notes(current.id), old, fetched)
+        return self._manifest.open(current.id, requests)
 
     def _begin(self, kind: str, rounds: list[Round]) -> Round:
         now = self.now()
@@ -123,30 +160,45 @@ class Rounds:
         previous = rounds[-1].arguments if rounds else None
         arguments = self._kind.round_arguments(self._arguments, now, previous)
         arguments |= {"full": kind != "update"}
-        return self._manifest.begin(kind, now, arguments, self._kind.start(arguments))
+        notes = self._manifest.notes(rounds[-1].id) if rounds else {}
+        copied = []
+        if isinstance(self._kind, Derived):
+            rows = self._source()
+            requests = self._kind.start_from(arguments, rows)
+            if (table := self._kind.copied(rows)) is not None and len(table):
+                fetched = self._folder / parts.FETCHED
+                copied = [(parts.FETCHED, parts.write(fetched, [with_times(table, now)], None))]
+                private_files.flush_folder(fetched)
+        else:
+            requests = self._kind.start(arguments)
+        return self._manifest.begin(kind, now, arguments, requests, notes, copied)
 
     def _round(self, current: Round, budget: Budget, executor: Any, lanes: int | None) -> bool:
         """Fetch the pages of a round, and end it if none is left. Return whether it ended."""
         box = self._box
-        driver = Driver(
-            box,
-            self._kind,
-            self._folder,
-            self._manifest,
-            current,
-            budget,
-            lanes=LANES if lanes is None else number_of(lanes, "lanes") or 1,
-        )
-        try:
-            driver.run()
-        except KeyboardInterrupt:
-            raise Interrupted(
-                f"Stopped. {self._manifest.rows(*PLACES[::2]):,} rows are saved; run() continues from there."
-            ) from None
-        finally:
-            box.session.ledger.flush()
-        if self._manifest.counts(current.id).get("waiting"):
-            return False
+        while True:
+            driver = Driver(
+                box,
+                self._kind,
+                self._folder,
+                self._manifest,
+                current,
+                budget,
+                lanes=LANES if lanes is None else number_of(lanes, "lanes") or 1,
+            )
+            try:
+                driver.run()
+            except KeyboardInterrupt:
+                raise Interrupted(
+                    f"Stopped. {self._manifest.rows(parts.ROWS, parts.FETCHED):,} rows are saved; run() continues from there."
+                ) from None
+            finally:
+                box.session.ledger.flush()
+            if self._manifest.counts(current.id).get(WAITING):
+                return False
+            if not self._open_further(current):
+                break
+            budget = budget.after(driver.calls)
         settle.settle(self._kind, self._folder, self._manifest, current, self.now())
         ended = next(entry for entry in self._manifest.rounds() if entry.id == current.id)
         box.session.ledger.remember(

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import os
-import re
-import shutil
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from pathlib import Path
@@ -16,67 +12,18 @@ import pyarrow as pa
 
 from ..api.arguments import truth
 from ..datasets.event_log import When, time_of
-from ..datasets.paging import number_of
 from ..errors import ArgumentError, HarvestError
 from ..frames.table import from_arrow
-from ..local import private_files
-from . import card, lock, parts, places, settle
-from .catalogue import KINDS, checked_arguments
+from . import card, care, parts, settle
+from .catalogue import KINDS
 from .driver import Budget
 from .events import microseconds, timestamp
 from .manifest import Manifest
 from .reading import Reader, to_frame
-from .rounds import PLACES, Rounds
+from .rounds import Rounds
 
 if TYPE_CHECKING:
     from ..api.connection import Connection
-
-StrPath = str | os.PathLike[str]
-
-
-def harvest(
-    box: Connection,
-    dataset: str,
-    *,
-    name: str | None = None,
-    folder: StrPath | None = None,
-    **arguments: Any,
-) -> Harvest:
-    """
-    Return a harvest: a pull that is saved as it goes, and that continues after anything.
-
-    No call is made. ``run()`` starts it or continues it; the same line finds the same harvest again.
-
-    Parameters
-    ----------
-    box : Box
-    dataset : str
-        ``"events"`` (with ``since``, ``until`` and ``event_type`` as for ``box.events``), ``"users"``, ``"groups"``,
-        ``"memberships"``, ``"content"`` (with ``people_of``, ids of users, to walk only what these can see),
-        ``"collaborations"`` and ``"shared_links"`` (both made from the harvest of the content) or ``"trash"`` (of all users).
-    name : str, optional
-        The name of its folder, by default made from the dataset and its arguments.
-    folder : str or path, optional
-        Where to save it instead. By default ``data/harvests`` of a checkout, otherwise ``harvests`` in the user's data folder.
-    **arguments
-        Those of the dataset.
-
-    Returns
-    -------
-    Harvest
-
-    Raises
-    ------
-    ArgumentError
-        The dataset does not exist, or one of its arguments is wrong.
-    """
-    checked = checked_arguments(dataset, arguments)
-    path = (
-        places.folder_for(box.profile.name, dataset, checked, name)
-        if folder is None
-        else Path(folder).expanduser().absolute()
-    )
-    return Harvest(box, dataset, checked, path)
 
 
 class Harvest:
@@ -91,9 +38,18 @@ class Harvest:
         The folder with the manifest and all parts.
     path : Path
         The folder with the current rows, which pandas, DuckDB, Dask and Spark read as it is. Read it when no run is going on.
+    source : Harvest or None
+        The harvest of the content that this one is made from. It is run and updated first.
     """
 
-    def __init__(self, box: Connection, dataset: str, arguments: dict[str, Any], folder: Path) -> None:
+    def __init__(
+        self,
+        box: Connection,
+        dataset: str,
+        arguments: dict[str, Any],
+        folder: Path,
+        source: Harvest | None = None,
+    ) -> None:
         self._box = box
         self._kind = KINDS[dataset]
         self.arguments = arguments
@@ -101,7 +57,8 @@ class Harvest:
         self.path = folder / parts.ROWS
         self._manifest = Manifest(folder)
         self._reader = Reader(self._kind, folder, self._manifest)
-        self._rounds = Rounds(box, self._kind, arguments, folder, self._manifest)
+        self.source = source
+        self._rounds = Rounds(box, self._kind, arguments, folder, self._manifest, self._source_rows)
 
     @property
     def dataset(self) -> str:
@@ -146,7 +103,7 @@ class Harvest:
         Interrupted
             The user stopped it.
         """
-        self._rounds.work(self._budget(max_calls, until), executor, lanes, update=False)
+        self._run_all(self._rounds.budget(max_calls, until), executor, lanes, update=False)
         return self
 
     def update(
@@ -177,8 +134,8 @@ class Harvest:
             As :meth:`changes` returns, since the round before. Empty, with ``attrs["complete"]`` False, if the budget was spent.
         """
         before = [entry.begun for entry in self._rounds.ended()]
-        self._rounds.work(
-            self._budget(max_calls, until), executor, lanes, update=True, full=truth(full, "full")
+        self._run_all(
+            self._rounds.budget(max_calls, until), executor, lanes, update=True, full=truth(full, "full")
         )
         ended = self._rounds.ended()
         if len(ended) < 2 or (before and ended[-1].begun == before[-1]):
@@ -290,7 +247,8 @@ class Harvest:
     def complete(self) -> bool:
         """Whether the first run has ended and the server refused nothing in the last round that ended."""
         ended = self._rounds.ended()
-        return bool(ended) and not self._manifest.skipped(ended[-1].id)
+        source_complete = self.source is None or self.source.complete
+        return bool(ended) and source_complete and not self._manifest.skipped(ended[-1].id)
 
     @property
     def doubts(self) -> pd.DataFrame:
@@ -312,7 +270,7 @@ class Harvest:
         pandas.DataFrame
             One row for each problem: ``file`` and ``problem``. Empty if there is none.
         """
-        return settle.verify(self.folder, self._manifest)
+        return care.verify(self.folder, self._manifest)
 
     def forget(self, before: When) -> int:
         """
@@ -326,22 +284,32 @@ class Harvest:
         self._require_started()
         time = microseconds(time_of(before, timestamp(self._rounds.now())))
         with self._rounds.holding("forget"):
-            return settle.forget(self._kind, self.folder, self._manifest, time)
+            return care.forget(self._kind, self.folder, self._manifest, time)
 
     def delete(self) -> None:
         """Delete this harvest's files. Nothing else in the folder is touched."""
-        if not self.folder.exists():
-            return
-        with lock.holding(self.folder, "delete"):
-            self._manifest.close()
-            for name in PLACES:
-                shutil.rmtree(self.folder / name, ignore_errors=True)
-            for file in self.folder.glob("*manifest.sqlite*"):
-                private_files.remove(file)
-            private_files.remove(self.folder / lock.HOLDER)
-        private_files.discard(self.folder / lock.LOCK)
-        if not any(self.folder.iterdir()):
-            self.folder.rmdir()
+        if self.folder.exists():
+            care.delete(self.folder, self._manifest)
+
+    def _run_all(
+        self, budget: Budget, executor: Any, lanes: int | None, *, update: bool, full: bool = False
+    ) -> None:
+        """Run or update the source, if there is one, and then this harvest, with one budget."""
+        if self.source is not None:
+            begun = bool(self._rounds.ended()) or not update
+            if begun or not self.source.complete:
+                before = self._box.session.ledger.calls
+                self.source._run_all(budget, executor, lanes, update=update, full=full)
+                budget = budget.after(self._box.session.ledger.calls - before)
+            if not self.source._rounds.is_idle():
+                return
+        self._rounds.work(budget, executor, lanes, update=update, full=full)
+
+    def _source_rows(self) -> pa.Table:
+        """Return the rows of the source."""
+        if self.source is None:
+            raise AssertionError("this harvest is not made from another one")
+        return self.source._reader.rows()
 
     def __repr__(self) -> str:
         lines = "\n".join(f"  {label:<14} {value}" for label, value in self._facts())
@@ -356,17 +324,6 @@ class Harvest:
     def _require_started(self) -> None:
         if not self._manifest.exists:
             raise HarvestError("This harvest has not been started. Call run() first.", self.folder)
-
-    def _budget(self, max_calls: int | None, until: When | None) -> Budget:
-        calls = None if max_calls is None else number_of(max_calls, "max_calls")
-        if until is None:
-            return Budget(calls)
-        now = timestamp(self._rounds.now())
-        time = time_of(until, now)
-        is_span = isinstance(until, datetime.timedelta) or (
-            isinstance(until, str) and not re.search(r"\d{4}", until)
-        )
-        return Budget(calls, (now + (now - time) if is_span else time).timestamp())
 
     def _described(self, frame: pd.DataFrame, *, complete: bool | None) -> pd.DataFrame:
         """Add what a pull says about itself to the ``attrs``."""

@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..errors import HarvestError
 from ..local import private_files
 from . import parts
-from .driver import columns_in, merge_parts
+from .driver import merge_parts
 from .manifest import Listed, Manifest, Round
 
 if TYPE_CHECKING:
@@ -47,8 +45,8 @@ def settle(kind: Kind, folder: Path, manifest: Manifest, current: Round, ended: 
     old = parts.read([folder / parts.ROWS / listed.part.file for listed in kept], kind.kept)
     found = parts.read([folder / parts.FETCHED / listed.part.file for listed in fetched], kind.fetched)
     notes = manifest.notes(current.id)
-    new = kind.settled(found, notes)
-    compared = compare(kind, old, new, kind.unseen(old, current, manifest.skipped(current.id)), current.begun)
+    new = kind.settled(found, old, current, notes, manifest.skipped(current.id))
+    compared = compare(kind, old, new, current.begun)
     written = [
         *_write(kind, folder, parts.ROWS, compared.rows, current),
         *_write(kind, folder, parts.HISTORY, compared.replaced, current),
@@ -56,14 +54,19 @@ def settle(kind: Kind, folder: Path, manifest: Manifest, current: Round, ended: 
     replaced = [*fetched, *kept]
     counts = (compared.new, compared.changed, compared.gone)
     manifest.end(
-        current.id, ended, counts, [entry.part.file for entry in replaced], written, kind.remembered(notes)
+        current.id,
+        ended,
+        counts,
+        [entry.part.file for entry in replaced],
+        written,
+        kind.remembered(current, notes),
     )
     for entry in replaced:
         parts.remove(folder / entry.place, [entry.part.file])
 
 
-def compare(kind: Kind, old: pa.Table, new: pa.Table, unseen: np.ndarray, now: int) -> Compared:
-    """Return the rows after a round. Rows in ``unseen`` stay as they are if they were not fetched again."""
+def compare(kind: Kind, old: pa.Table, new: pa.Table, now: int) -> Compared:
+    """Return the rows after a round, and what became of those before."""
     old_keys, new_keys = kind.keys(old), kind.keys(new)
     before = old_keys.get_indexer(new_keys)
     is_known = before >= 0
@@ -73,8 +76,7 @@ def compare(kind: Kind, old: pa.Table, new: pa.Table, unseen: np.ndarray, now: i
         new.filter(pa.array(is_known)),
         [column.name for column in parts.SEEN],
     )
-    is_gone = ~old_keys.isin(new_keys) & ~unseen
-    stays = ~old_keys.isin(new_keys) & unseen
+    is_gone = ~old_keys.isin(new_keys)
     first_seen = _seen(old, new, "first_seen", before, is_known, now)
     seen_since = _seen(old, new, "seen_since", before, is_known & same, now)
     rows = _with_columns(new, {"first_seen": first_seen, "seen_since": seen_since})
@@ -83,7 +85,7 @@ def compare(kind: Kind, old: pa.Table, new: pa.Table, unseen: np.ndarray, now: i
     gone_or_replaced = old.filter(pa.array(replaced | is_gone))
     times = pa.repeat(pa.scalar(now, pa.int64()), len(gone_or_replaced)).cast(pa.timestamp("us", "UTC"))
     return Compared(
-        pa.concat_tables([rows, old.filter(pa.array(stays))]),
+        rows,
         gone_or_replaced.append_column("replaced_at", times),
         int((~is_known).sum()),
         int((is_known & ~same).sum()),
@@ -149,52 +151,3 @@ def _groups(listed: list[Listed]) -> Iterator[list[Listed]]:
         group.append(entry)
     if len(group) > 1:
         yield group
-
-
-def forget(kind: Kind, folder: Path, manifest: Manifest, time: int) -> int:
-    """Delete events that happened before a time in microseconds, and rows of the history that were replaced before it."""
-    forgotten = 0
-    places = {parts.HISTORY: "replaced_at"} | ({parts.ROWS: "created_at"} if kind.appends else {})
-    for place, column in places.items():
-        for entry in manifest.parts(place):
-            file = folder / place / entry.part.file
-            table = parts.read([file], columns_in(kind, place))
-            later = pc.greater_equal(table.column(column).cast(pa.int64()), time).fill_null(True)
-            kept = table.filter(later)
-            if len(kept) == len(table):
-                continue
-            written = [parts.write(folder / place, [kept], kind.times)] if len(kept) else []
-            private_files.flush_folder(folder / place)
-            manifest.replace([entry.part.file], [entry._replace(part=part) for part in written])
-            parts.remove(folder / place, [entry.part.file])
-            forgotten += len(table) - len(kept)
-    return forgotten
-
-
-def verify(folder: Path, manifest: Manifest) -> pd.DataFrame:
-    """Return the problems of a harvest's files, one row each: ``file`` and ``problem``."""
-    problems: list[tuple[str, str]] = []
-    listed: list[Listed] = []
-    try:
-        problems += [(manifest.file.name, problem) for problem in manifest.check()]
-        listed = manifest.parts(parts.ROWS, parts.HISTORY, parts.FETCHED)
-    except HarvestError as error:
-        problems.append((manifest.file.name, str(error)))
-    for entry in listed:
-        file = folder / entry.place / entry.part.file
-        name = f"{entry.place}/{entry.part.file}"
-        if not file.exists():
-            problems.append((name, "the file is missing"))
-        elif file.stat().st_size != entry.part.bytes:
-            problems.append((name, f"the file has {file.stat().st_size:,} of {entry.part.bytes:,} bytes"))
-        elif parts.hash_of(file) != entry.part.sha256:
-            problems.append((name, "the content has changed since it was saved"))
-    known = {(entry.place, entry.part.file) for entry in listed}
-    if listed:
-        problems += [
-            (f"{place}/{file.name}", "the manifest does not list this file; the next run deletes it")
-            for place in (parts.ROWS, parts.HISTORY, parts.FETCHED)
-            for file in sorted((folder / place).glob("*.parquet"))
-            if (place, file.name) not in known
-        ]
-    return pd.DataFrame(problems, columns=["file", "problem"], dtype="str")

@@ -65,7 +65,10 @@ def work(kind: Kind, requests: Sequence[Request], fetch: Fetch, seen: int) -> Re
         except ApiError as error:
             if is_refusal(error):
                 why = error.code or type(error).__name__
-                result.outcomes.append(Outcome(request, refused=(error.status, why)))
+                harmless = kind.is_harmless(request, error.status)
+                notes = kind.finished(request) if harmless else []
+                refused = None if harmless else (error.status, why)
+                result.outcomes.append(Outcome(request, notes=notes, refused=refused))
                 continue
             result.error = error
             break
@@ -105,7 +108,9 @@ def _page(kind: Kind, request: Request, table: Table, fetch: Fetch, result: Resu
     result.bytes += len(content)
     outcome.opened += kind.opens(request, content, outcome)
     if following is None:
-        outcome.doubt = _end_of(steps)
+        outcome.doubt = outcome.doubt or _end_of(steps)
+        if outcome.doubt is None:
+            outcome.notes += kind.finished(request)
     else:
         steps.close()
         outcome.opened[:0] = kind.next_page(request, following, outcome)

@@ -11,7 +11,6 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
-import numpy as np
 import pandas as pd
 
 from boxnb.api import ids
@@ -19,9 +18,9 @@ from boxnb.datasets import people
 from boxnb.datasets.estimate import Estimate
 from boxnb.datasets.paging import by_marker
 from boxnb.datasets.pull import Listing, Pull, run_pull
+from boxnb.datasets.seen_by_many import ownership_of, with_paths
 from boxnb.frames import schema
-from boxnb.frames.ancestors import ancestors
-from boxnb.frames.pages import NAMELESS, folders_of, whole_number
+from boxnb.frames.pages import folders_of, whole_number
 from boxnb.frames.requirements import with_columns
 from boxnb.frames.schema import Column
 
@@ -121,7 +120,7 @@ def content(box: Connection, *, people_of: pd.DataFrame | None = None) -> pd.Dat
         {"users": len(viewers)},
         work,
         computed=SEEN_AS,
-        tidy=lambda frame: _with_paths(frame, set(active), set(all_users["id"])),
+        tidy=lambda frame: with_paths(frame, set(active), set(all_users["id"])),
     )
 
 
@@ -177,36 +176,6 @@ def _walk(pull: Pull, viewers: list[str]) -> None:
                 finish_visits()
 
 
-def _with_paths(frame: pd.DataFrame, active: set[str], managed: set[str]) -> pd.DataFrame:
-    """Return each item once, as its owner sees it if possible, with its path, depth and ownership."""
-    folder_ids = set(frame.loc[frame["type"] == "folder", "id"].dropna())
-    by_owner = frame["seen_as"] == frame["owned_by_id"]
-    rank = np.where(by_owner, 0, np.where(frame["parent_id"].isin(folder_ids), 1, 2))
-    key = frame["type"].astype("str") + frame["id"]
-    order = np.argsort(rank, kind="stable")
-    ordered_keys = key.iloc[order]
-    first = ~ordered_keys.duplicated() | ordered_keys.isna()  # rows without an id are not duplicates
-    once = frame.iloc[np.sort(order[first.to_numpy()])].reset_index(drop=True)
-    folders = once[(once["type"] == "folder") & once["id"].notna()]
-    parents = dict(zip(folders["id"], folders["parent_id"], strict=True))
-    names = dict(zip(folders["id"], folders["name"].fillna(NAMELESS), strict=True))
-    paths: dict[str, tuple[str, int]] = {}
-    for folder_id in names:
-        chain = ancestors(folder_id, parents)
-        path = "/".join(names[folder] for folder in reversed(chain)).lstrip("/")
-        paths[folder_id] = path, len(chain) + 1
-    parent_paths = [paths.get(parent, ("", 1)) for parent in once["parent_id"].astype("object")]
-    once["path"] = pd.Series([path for path, _ in parent_paths], dtype="str")
-    once["depth"] = pd.Series([depth for _, depth in parent_paths], dtype="Int64")
-    once["ownership"] = _ownership_of(once["owned_by_id"], active, managed)
-    return once.sort_values(["depth", "path", "name", "id"], ignore_index=True)
-
-
-def _ownership_of(owner: pd.Series, active: set[str], managed: set[str]) -> Any:
-    ownership = np.where(owner.isin(active), "active", np.where(owner.isin(managed), "left", "outside"))
-    return pd.Categorical(ownership, categories=["active", "left", "outside"])
-
-
 def items(
     inputs: Inputs, box: Connection, of: pd.DataFrame | None, names: str, optional: str = ""
 ) -> pd.DataFrame:
@@ -228,7 +197,7 @@ def items(
 def _fetch_ownership(inputs: Inputs, box: Connection, owner: pd.Series) -> Any:
     users = people.users(box)
     inputs.record_source(users)
-    return _ownership_of(owner, set(users.loc[users["status"] != "inactive", "id"]), set(users["id"]))
+    return ownership_of(owner, set(users.loc[users["status"] != "inactive", "id"]), set(users["id"]))
 
 
 def collaborations(
