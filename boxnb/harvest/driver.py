@@ -23,7 +23,6 @@ from ..frames.schema import Column
 from ..local import private_files
 from . import parts
 from .manifest import Listed, Manifest, Round
-from .parts import Part
 from .request import Outcome, Request
 from .units import Result, work
 
@@ -33,6 +32,9 @@ if TYPE_CHECKING:
 
 LANES = 6
 """Units in flight. At 300 ms for each call, six reach Box's rate limit; more would only lose more pages to a kill."""
+
+HOLD, HOLD_SECONDS = 5, 0.25
+"""How many units are saved together, and the most seconds that one waits for the others. A kill loses those that wait."""
 
 TICK = 0.5
 """Seconds between progress reports."""
@@ -88,6 +90,8 @@ class Driver:
         self._lanes, self._batch = lanes, batch
         self._place = parts.ROWS if kind.appends else parts.FETCHED
         self._in_flight: dict[Future[Result], list[Request]] = {}
+        self._arrived: list[tuple[Result, list[Request]]] = []
+        self._recent: dict[str, pa.Table] = {}  # the rows of small parts, until they are merged
         self._queue: list[Request] = []
         self._error: BoxNotebookError | None = None
         self._calls_before = self._calls_saved = box.session.ledger.calls
@@ -114,9 +118,9 @@ class Driver:
                 if not self._in_flight:
                     break
                 done, _ = wait(self._in_flight, timeout=TICK, return_when=FIRST_COMPLETED)
-                if done:
-                    self._commit(done)
+                self._receive(done)
                 self._report()
+            self._commit()
         self._report(done=True)
         if self._error is not None:
             raise self._error
@@ -130,8 +134,8 @@ class Driver:
             yield pool
         except KeyboardInterrupt:
             wait_for_lanes = False
-            if arrived := {future for future in self._in_flight if future.done()}:
-                self._commit(arrived)
+            self._receive([future for future in self._in_flight if future.done()])
+            self._commit()
             raise
         finally:
             pool.shutdown(wait=wait_for_lanes, cancel_futures=True)
@@ -189,75 +193,97 @@ class Driver:
     def _work_here(self, kind: Kind, requests: list[Request], seen: int) -> Result:
         return work(kind, requests, self._box.session.get_bytes, seen)
 
-    def _commit(self, done: Iterable[Future[Result]]) -> None:
-        """Save finished units: first their parts, then everything else in one transaction."""
-        outcomes: list[Outcome] = []
-        added: list[tuple[str, Part, str]] = []
-        size = 0
+    def _receive(self, done: Iterable[Future[Result]]) -> None:
+        """Take finished units; save them now if enough have arrived, or if an idle lane needs what they opened."""
         for future in done:
             requests = self._in_flight.pop(future)
             result = future.result()
             self._error = self._error or result.error
-            size += result.bytes
+            self._arrived.append((result, requests))
+            self._note_calls(result)
+        is_old = time.monotonic() - self._moment > HOLD_SECONDS
+        if len(self._arrived) >= HOLD or is_old or not self._queue or self._error is not None:
+            self._commit()
+
+    def _commit(self) -> None:
+        """Save the units that have arrived: first their rows as parts, then everything else in one transaction."""
+        arrived, self._arrived = self._arrived, []
+        if not arrived:
+            return
+        by_chain: dict[str, list[pa.Table]] = {}
+        for result, requests in arrived:
             rows = self._agreed(result, requests)
-            outcomes += result.outcomes
-            for part in self._write(rows):
-                added.append((self._place, part, self._kind.chain(requests[0])))
-                self._rows += part.rows
+            if self._kind.appends:
+                rows = self._without_saved_rows(rows, by_chain)
+            if len(rows):
+                by_chain.setdefault(self._kind.chain(requests[0]), []).append(rows)
+        added = []
+        for chain, tables in by_chain.items():
+            part = parts.write(self._folder / self._place, tables, self._kind.times, small=True)
+            added.append((self._place, part, chain))
+            self._recent[part.file] = pa.concat_tables(tables)
+            self._rows += part.rows
         if added:
             private_files.flush_folder(self._folder / self._place)
         now, calls = time.monotonic(), self._box.session.ledger.calls
+        outcomes = [outcome for result, _ in arrived for outcome in result.outcomes]
         self._manifest.commit(
             self._round.id,
             added,
             outcomes,
             calls=calls - self._calls_saved,
-            size=size,
+            size=sum(result.bytes for result, _ in arrived),
             seconds=now - self._moment,
         )
         self._moment, self._calls_saved = now, calls
         self._pages += len(outcomes)
         self._check_refusals(outcomes)
         if added:
-            merge(self._kind, self._folder, self._manifest, self._place)
+            merge(self._kind, self._folder, self._manifest, self._place, self._recent)
 
-    def _agreed(self, result: Result, requests: list[Request]) -> bytes | pa.Table:
-        """Return the rows of a unit that nothing else has saved: usually the file as it is."""
-        content: bytes | pa.Table = result.parquet
+    def _note_calls(self, result: Result) -> None:
+        """Add the calls that a worker made to the ledger."""
+        for endpoint, status, milliseconds, size, is_repeat in result.calls:
+            self._box.session.ledger.note(endpoint, status, milliseconds, size, repeat=is_repeat)
+
+    def _agreed(self, result: Result, requests: list[Request]) -> pa.Table:
+        """Return the rows of a unit, without those that belong to a request that was split off meanwhile."""
         now = {request.id: request for request in requests}
         for outcome in result.outcomes:
-            if now[outcome.request.id] is not outcome.request:
-                table = content if isinstance(content, pa.Table) else _table(content, self._kind)
-                content = self._kind.agree(outcome, now[outcome.request.id], table)
-        return self._without_saved_rows(content) if self._kind.appends else content
+            if now[outcome.request.id] != outcome.request:
+                result.rows = self._kind.agree(outcome, now[outcome.request.id], result.rows)
+        return result.rows
 
-    def _without_saved_rows(self, content: bytes | pa.Table) -> bytes | pa.Table:
-        """Return the rows of a page of events without those that an earlier page or round has saved."""
-        table = content if isinstance(content, pa.Table) else _table(content, self._kind)
+    def _without_saved_rows(self, rows: pa.Table, arrived: dict[str, list[pa.Table]]) -> pa.Table:
+        """Return a page of events without those that an earlier page or round has saved, or that have just arrived."""
         key = self._kind.key[-1]
-        ids = table.column(key)
-        times = pc.min_max(table.column("created_at").cast(pa.int64()))
-        known: set[Any] = set()
+        times = pc.min_max(rows.column("created_at").cast(pa.int64()))
+        known = {
+            value
+            for tables in arrived.values()
+            for table in tables
+            for value in table.column(key).to_pylist()
+        }
         if times["min"].is_valid:
-            first = times["min"].as_py()
-            files = self._manifest.overlapping(self._place, first, times["max"].as_py())
-            columns = (Column(key, "text"),)
-            folder = self._folder / self._place
-            for part in parts.tables((folder / file for file in files), columns, since=first):
-                known.update(part.column(key).to_pylist())
+            first, last = times["min"].as_py(), times["max"].as_py()
+            for file in self._manifest.overlapping(self._place, first, last):
+                known.update(self._ids_in(file, key, first))
         known.discard(None)
         fresh = []
-        for value in ids.to_pylist():
+        for value in rows.column(key).to_pylist():
             fresh.append(value not in known)
             if value is not None:
                 known.add(value)
-        return content if all(fresh) else table.filter(pa.array(fresh, pa.bool_()))
+        return rows if all(fresh) else rows.filter(pa.array(fresh, pa.bool_()))
 
-    def _write(self, rows: bytes | pa.Table) -> list[Part]:
-        if len(rows) == 0:
-            return []
-        content = rows if isinstance(rows, bytes) else [rows]
-        return [parts.write(self._folder / self._place, content, self._kind.times)]
+    def _ids_in(self, file: str, key: str, first: int) -> list[Any]:
+        """Return the ids of the events in a part, as far as they are not earlier than a time."""
+        if file in self._recent:
+            tables: Iterable[pa.Table] = [self._recent[file]]
+        else:
+            path = self._folder / self._place / file
+            tables = parts.tables([path], (Column(key, "text"),), since=first)
+        return [value for table in tables for value in table.column(key).to_pylist()]
 
     def _check_refusals(self, outcomes: list[Outcome]) -> None:
         """End the run if the server has refused everything so far."""
@@ -282,24 +308,35 @@ class Driver:
             self._box.on_progress(Progress(name, self._rows, self._pages, self.calls, done, seconds))
 
 
-def _table(content: bytes, kind: Kind) -> pa.Table:
-    return parts.decode(content) if content else parts.schema(kind.fetched).empty_table()
+def merge(kind: Kind, folder: Path, manifest: Manifest, place: str, recent: dict[str, pa.Table]) -> None:
+    """Merge small parts where enough of them have been saved. The rows stay the same.
 
-
-def merge(kind: Kind, folder: Path, manifest: Manifest, place: str) -> None:
-    """Merge small parts where enough of them have been saved. The rows stay the same."""
+    ``recent`` has the rows of the parts that are still in memory.
+    """
     for level, at_least in MERGE.items():
         for chain, listed in manifest.unmerged(place, level, at_least):
-            merge_parts(kind, folder, manifest, listed, chain=chain, level=level + 1)
+            merge_parts(kind, folder, manifest, listed, chain=chain, level=level + 1, recent=recent)
 
 
 def merge_parts(
-    kind: Kind, folder: Path, manifest: Manifest, listed: list[Listed], *, chain: str, level: int
+    kind: Kind,
+    folder: Path,
+    manifest: Manifest,
+    listed: list[Listed],
+    *,
+    chain: str,
+    level: int,
+    recent: dict[str, pa.Table],
 ) -> None:
     """Replace parts by one with the same rows, in order of time."""
     place = folder / listed[0].place
-    files = [place / entry.part.file for entry in listed]
-    content: Iterable[pa.Table] = parts.tables(files, columns_in(kind, listed[0].place))
+    columns = columns_in(kind, listed[0].place)
+    content: Iterable[pa.Table] = (
+        recent.pop(entry.part.file)
+        if entry.part.file in recent
+        else next(parts.tables([place / entry.part.file], columns))
+        for entry in listed
+    )
     ends = [(entry.part.first, entry.part.last) for entry in listed]
     if kind.appends and any(
         before[1] is None or after[0] is None or before[1] > after[0]

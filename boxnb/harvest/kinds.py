@@ -77,10 +77,6 @@ class Kind:
         """Drop rows of a page that belong to another request."""
         outcome.rows = table.rows
 
-    def select(self, rows: pa.Table) -> pa.Table:
-        """Return the rows to keep."""
-        return rows
-
     def opens(self, request: Request, content: bytes, outcome: Outcome) -> list[Request]:
         """Return the requests that follow from the entries of a page."""
         return []

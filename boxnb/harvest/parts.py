@@ -56,18 +56,6 @@ def schema(columns: Sequence[Column]) -> pa.Schema:
     return pa.schema([(column.name, arrow_type(column.kind)) for column in columns if column.kind != "skip"])
 
 
-def encode(table: pa.Table) -> bytes:
-    """Return a table as the content of a Parquet file."""
-    sink = io.BytesIO()
-    pq.write_table(table, sink, compression="zstd")
-    return sink.getvalue()
-
-
-def decode(content: bytes) -> pa.Table:
-    """Return the table in the content of a Parquet file."""
-    return pq.read_table(pa.BufferReader(content))
-
-
 class _Hashing(io.RawIOBase):
     """A file that is hashed while it is written."""
 
@@ -83,11 +71,12 @@ class _Hashing(io.RawIOBase):
         return self._stream.write(content)
 
 
-def write(folder: Path, content: bytes | Iterable[pa.Table], times: str | None) -> Part:
-    """Write one part into a folder, from its content or from tables with the same columns, and flush it.
+def write(folder: Path, tables: Iterable[pa.Table], times: str | None, *, small: bool = False) -> Part:
+    """Write tables with the same columns as one part into a folder, and flush it.
 
     The caller flushes the folder, once for several parts (:func:`boxnb.local.private_files.flush_folder`). ``times`` is the
-    column whose earliest and latest value the manifest records, if there is one.
+    column whose earliest and latest value the manifest records, if there is one. A ``small`` part will soon be merged into
+    another, so it is compressed less, which takes half the time.
 
     Raises
     ------
@@ -100,10 +89,7 @@ def write(folder: Path, content: bytes | Iterable[pa.Table], times: str | None) 
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | private_files.BINARY, 0o600)
         with os.fdopen(descriptor, "wb") as stream:
             hashing = _Hashing(stream)
-            if isinstance(content, bytes):
-                hashing.write(content)
-            else:
-                _write_tables(hashing, content)
+            _write_tables(hashing, tables, _SMALL if small else _MERGED)
             private_files.flush(stream)
         facts = pq.read_metadata(draft)
         private_files.replace(draft, file)
@@ -115,13 +101,17 @@ def write(folder: Path, content: bytes | Iterable[pa.Table], times: str | None) 
     return Part(file.name, hashing.digest.hexdigest(), facts.num_rows, hashing.size, first, last)
 
 
-def _write_tables(stream: Any, tables: Iterable[pa.Table]) -> None:
+_MERGED: dict[str, Any] = {"compression": "zstd"}
+_SMALL: dict[str, Any] = {"compression": "lz4", "use_dictionary": False}
+
+
+def _write_tables(stream: Any, tables: Iterable[pa.Table], options: dict[str, Any]) -> None:
     """Write tables one after another, in row groups that bound the memory."""
     writer, waiting = None, list[pa.Table]()
     try:
         for table in tables:
             waiting.append(table)
-            writer = pq.ParquetWriter(stream, table.schema, compression="zstd") if writer is None else writer
+            writer = pq.ParquetWriter(stream, table.schema, **options) if writer is None else writer
             if sum(len(each) for each in waiting) >= GROUP_ROWS:
                 writer.write_table(pa.concat_tables(waiting), row_group_size=GROUP_ROWS)
                 waiting = []

@@ -135,7 +135,7 @@ def compact(kind: Kind, folder: Path, manifest: Manifest) -> int:
     merged = 0
     for place in (parts.ROWS, parts.HISTORY):
         for group in _groups(manifest.parts(place)):
-            merge_parts(kind, folder, manifest, group, chain="", level=2)
+            merge_parts(kind, folder, manifest, group, chain="", level=2, recent={})
             merged += len(group) - 1
     return merged
 

@@ -1,4 +1,4 @@
-"""Fetch a unit: a page, or a few pages together. The result is one Parquet part and what these pages opened.
+"""Fetch a unit: a page, or a few pages together. The result is their rows, and the pages that follow from them.
 
 A unit does not use the manifest or the profile, so it can run in a thread, another process or on another computer.
 """
@@ -35,15 +35,14 @@ _PAGES: dict[str, tuple[Callable[..., Turning], str]] = {
 
 @dataclass
 class Result:
-    """The outcomes of a unit, and its rows as the content of a Parquet file, empty if there are none.
+    """The outcomes of a unit, and the rows of its pages.
 
     ``error`` ended the unit early; the requests without an outcome are still needed. ``calls`` are those that a worker
     made without the ledger: endpoint, status, milliseconds, bytes, whether it was a retry.
     """
 
     outcomes: list[Outcome]
-    parquet: bytes
-    rows: int
+    rows: pa.Table
     bytes: int = 0
     error: BoxNotebookError | None = None
     calls: list[tuple[str, int, float, int, bool]] = field(default_factory=list)
@@ -58,7 +57,7 @@ def work(kind: Kind, requests: Sequence[Request], fetch: Fetch, seen: int) -> Re
     ``seen`` is the time of the round in microseconds, which becomes ``first_seen``, ``seen_since`` and ``last_seen`` of every row.
     """
     table = Table(kind.columns, kind.computed)
-    result = Result([], b"", 0)
+    result = Result([], None)
     for request in requests:
         try:
             result.outcomes.append(_page(kind, request, table, fetch, result))
@@ -75,11 +74,8 @@ def work(kind: Kind, requests: Sequence[Request], fetch: Fetch, seen: int) -> Re
         except BoxNotebookError as error:
             result.error = error
             break
-    if table.rows:
-        with _DECODING:
-            rows = kind.select(table.arrow())
-        if len(rows):
-            result.parquet, result.rows = parts.encode(with_times(rows, seen)), len(rows)
+    with _DECODING:
+        result.rows = with_times(table.arrow(), seen)
     return result
 
 
