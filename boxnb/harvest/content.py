@@ -168,6 +168,7 @@ class Content(Kind):
             rows = pd.concat([new, kept], ignore_index=True)
             rows = rows.astype({name: "category" for name in rows if kept[name].dtype == "category"})
             rows = _without_lost(rows, set(old.column("id").to_pylist()))
+            _update_parent_names(rows)
         # The order in which pages arrived must not decide as whom an item was seen. Of one user, the newer row is first.
         by_viewer = np.lexsort((rows["id"].fillna(""), rows["seen_as"].str.zfill(20)))
         rows = rows.iloc[by_viewer].reset_index(drop=True)
@@ -329,3 +330,10 @@ def _without_lost(rows: pd.DataFrame, earlier: set[str]) -> pd.DataFrame:
         if not lost.any():
             return rows
         rows = rows[~lost].reset_index(drop=True)
+
+
+def _update_parent_names(rows: pd.DataFrame) -> None:
+    """Take the names of parent folders from their own rows: a renamed folder does not change the items in it."""
+    folders = rows[(rows["type"] == "folder") & rows["id"].notna()].drop_duplicates("id")
+    names = rows["parent_id"].map(dict(zip(folders["id"], folders["name"], strict=True)))
+    rows["parent_name"] = names.where(names.notna(), rows["parent_name"]).astype("str")

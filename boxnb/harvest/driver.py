@@ -22,7 +22,7 @@ from ..errors import ApiError, BoxNotebookError, ForbiddenError
 from ..frames.schema import Column
 from ..local import private_files
 from . import parts
-from .manifest import Listed, Manifest, Round
+from .manifest import WAITING, Listed, Manifest, Round
 from .request import Outcome, Request
 from .units import Result, work
 
@@ -115,12 +115,18 @@ class Driver:
         with self._pool() as pool:
             while True:
                 self._submit(pool)
+                if not self._queue and self._arrived:
+                    self._commit()  # an idle lane may need what these opened
+                    continue
                 if not self._in_flight:
                     break
                 done, _ = wait(self._in_flight, timeout=TICK, return_when=FIRST_COMPLETED)
                 self._receive(done)
                 self._report()
             self._commit()
+        skipped = self._manifest.skipped(self._round.id)
+        if skipped and not self._manifest.counts(self._round.id).get(WAITING):
+            self._end_if_hopeless(skipped[-1].get("status", 0), skipped[-1]["why"])
         self._report(done=True)
         if self._error is not None:
             raise self._error
@@ -154,8 +160,8 @@ class Driver:
         if batch < 1 or self._is_late():
             return []
         if not self._queue:
-            self._queue = self._manifest.waiting(self._round.id, 0, 500, self._ids_in_flight())
-        if not self._queue and not self._in_flight:
+            self._queue = self._manifest.waiting(self._round.id, 0, 500, self._ids_taken())
+        if not self._queue and not self._in_flight and not self._arrived:
             self._queue = self._manifest.waiting(self._round.id, 1, 1, set())
         if not self._queue and not self._divide():
             return []
@@ -176,11 +182,15 @@ class Driver:
         self._in_flight[future] = [
             earlier if request.id == earlier.id else request for request in self._in_flight[future]
         ]
-        self._queue = self._manifest.waiting(self._round.id, 0, 500, self._ids_in_flight())
+        self._queue = self._manifest.waiting(self._round.id, 0, 500, self._ids_taken())
         return bool(self._queue)
 
     def _ids_in_flight(self) -> set[int]:
         return {request.id for requests in self._in_flight.values() for request in requests}
+
+    def _ids_taken(self) -> set[int]:
+        """Return the requests that are in flight, and those that have arrived but are not saved yet."""
+        return self._ids_in_flight() | {request.id for _, requests in self._arrived for request in requests}
 
     def _calls_left(self) -> int:
         if self._budget.max_calls is None:
@@ -287,19 +297,23 @@ class Driver:
 
     def _check_refusals(self, outcomes: list[Outcome]) -> None:
         """End the run if the server has refused everything so far."""
-        refused = [outcome for outcome in outcomes if outcome.refused is not None]
+        refused = [outcome.refused for outcome in outcomes if outcome.refused is not None]
         self._refused += len(refused)
-        if self._refused < REFUSALS or not refused or self._error is not None:
+        if self._refused >= REFUSALS and refused:
+            self._end_if_hopeless(*refused[-1])
+
+    def _end_if_hopeless(self, status: int, code: str) -> None:
+        """End the run if the server has refused everything so far. The next run tries again."""
+        if self._error is not None or self._rows or self._manifest.rows(self._place, parts.ROWS):
             return
-        if not self._rows and not self._manifest.rows(self._place):
-            status, code = refused[-1].refused or (403, "")
-            error = ForbiddenError if status == 403 else ApiError
-            self._error = error(
-                f"The server refused all of the first {self._refused} requests ({status} {code}). "
-                "Check that this user may read this dataset, and that the app may use the As-User header.",
-                status=status,
-                code=code,
-            )
+        self._manifest.retry(self._round.id)
+        error = ForbiddenError if status == 403 else ApiError
+        self._error = error(
+            f"The server refused all {self._refused} requests ({status} {code}). "
+            "Check that this user may read this dataset, and that the app may use the As-User header.",
+            status=status,
+            code=code,
+        )
 
     def _report(self, *, done: bool = False) -> None:
         if self._box.on_progress is not None:

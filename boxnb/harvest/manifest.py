@@ -278,6 +278,12 @@ class Manifest:
             _open_units(database, round_id, requests)
             return int(database.execute(count, (round_id,)).fetchone()[0] - before)
 
+    def retry(self, round_id: int) -> None:
+        """Fetch the pages again that the server has refused."""
+        with self._transaction() as database:
+            query = "UPDATE units SET state = 'waiting' WHERE round = ? AND state = 'refused' AND status IS NOT NULL"
+            database.execute(query, (round_id,))
+
     def replace(self, old: Iterable[str], new: Iterable[Listed]) -> None:
         """List these parts in place of others with the same rows."""
         with self._transaction() as database:
