@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,12 +32,18 @@ class Reader:
     def __init__(self, kind: Kind, folder: Path, manifest: Manifest) -> None:
         self._kind, self._folder, self._manifest = kind, folder, manifest
 
-    def table(self, places: Sequence[str], columns: Sequence[Column]) -> pa.Table:
-        """Return the rows in some folders with these columns."""
+    def table(
+        self,
+        places: Sequence[str],
+        columns: Sequence[Column],
+        only: Mapping[str, Sequence[str]] | None = None,
+    ) -> pa.Table:
+        """Return the rows in some folders with these columns, or those whose columns have one of the values ``only``."""
         for attempt in range(1, ATTEMPTS + 1):
             files = self.files(*places)
             try:
-                return parts.read(files, columns)
+                found = [_filtered(table, only or {}) for table in parts.tables(files, columns)]
+                return pa.concat_tables(found) if found else parts.schema(columns).empty_table()
             except HarvestError as error:
                 if attempt == ATTEMPTS or not isinstance(error.__cause__, FileNotFoundError):
                     raise
@@ -48,23 +54,34 @@ class Reader:
         listed: list[Listed] = self._manifest.parts(*places)
         return [self._folder / entry.place / entry.part.file for entry in listed]
 
-    def rows(self, names: Sequence[str] | None = None) -> pa.Table:
+    def rows(
+        self, names: Sequence[str] | None = None, only: Mapping[str, Sequence[str]] | None = None
+    ) -> pa.Table:
         """Return the current rows, or those fetched so far in the first round, with these columns."""
         kind = self._kind
-        columns = kind.kept if names is None else [column for column in kind.kept if column.name in names]
-        if kind.appends:
-            keys = ("created_at", kind.key[-1])
-            needed = [column for column in kind.kept if column in columns or column.name in keys]
-            ordered = parts.in_time_order(self.table([parts.ROWS], needed), kind.key[-1])
-            return ordered.select([column.name for column in columns])
+        names = [column.name for column in kind.kept] if names is None else names
         first = self._manifest.rounds()[:1]
-        if first and first[0].ended is None:
-            notes = self._manifest.notes(first[0].id)
+        if not kind.appends and first and first[0].ended is None:
             nothing = parts.schema(kind.kept).empty_table()
-            skipped = self._manifest.skipped(first[0].id)
-            rows = kind.settled(self.table([parts.FETCHED], kind.fetched), nothing, first[0], notes, skipped)
-            return rows.select([column.name for column in columns])
-        return self.table([parts.ROWS], columns)
+            notes, skipped = self._manifest.notes(first[0].id), self._manifest.skipped(first[0].id)
+            found = self.table([parts.FETCHED], kind.fetched)
+            rows = kind.settled(found, nothing, first[0], notes, skipped)
+            return _filtered(rows, only or {}).select(list(names))
+        order = ("created_at", kind.key[-1]) if kind.appends else ()
+        needed = {*names, *(only or {}), *order}
+        columns = [column for column in kind.kept if column.name in needed]
+        table = self.table([parts.ROWS], columns, only)
+        return (parts.in_time_order(table, kind.key[-1]) if kind.appends else table).select(list(names))
+
+    def where(self, names: Sequence[str], condition: str) -> pa.Table:
+        """Return these columns of the rows that fulfil a condition in SQL."""
+        order = f" ORDER BY created_at, {self._kind.key[-1]}" if self._kind.appends else ""
+        listed = ", ".join(f'"{name}"' for name in names)
+        table = self.sql(f"SELECT {listed} FROM harvest WHERE {condition}{order}")  # noqa: S608  the condition is SQL
+        kept = parts.schema(self._kind.kept)
+        return pa.Table.from_arrays(
+            [table.column(name).cast(kept.field(name).type) for name in names], list(names)
+        )
 
     def at(self, time: int, ended: list[Round]) -> pa.Table:
         """Return the rows as they were at a time in microseconds."""
@@ -166,6 +183,14 @@ class Reader:
         database.execute(
             f"CREATE VIEW {name} AS SELECT * FROM read_parquet([{listed}], union_by_name = true)"  # noqa: S608  our own names
         )
+
+
+def _filtered(table: pa.Table, only: Mapping[str, Sequence[str]]) -> pa.Table:
+    """Return the rows whose columns have one of the values."""
+    for name, values in only.items():
+        column = table.column(name)
+        table = table.filter(pc.is_in(column, value_set=pa.array(list(values), column.type)))
+    return table
 
 
 def _quoted(text: str) -> str:

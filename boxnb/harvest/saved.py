@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -64,6 +64,11 @@ class Harvest:
     def dataset(self) -> str:
         """The name of the dataset."""
         return self._kind.name
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns of :meth:`frame`."""
+        return [column.name for column in self._kind.kept]
 
     def run(
         self,
@@ -143,7 +148,11 @@ class Harvest:
             return self._described(empty, complete=False)
         return self._described(self._reader.changes(ended[-2].begun, ended), complete=self.complete)
 
-    def frame(self, columns: Sequence[str] | None = None, where: str | None = None) -> pd.DataFrame:
+    def frame(
+        self,
+        columns: Sequence[str] | None = None,
+        where: str | Mapping[str, Sequence[str]] | None = None,
+    ) -> pd.DataFrame:
         """
         Return the rows as a DataFrame with the dtypes of the dataset.
 
@@ -151,8 +160,9 @@ class Harvest:
         ----------
         columns : sequence of str, optional
             Only these columns are read.
-        where : str, optional
-            A condition in SQL, such as ``"event_type = 'DOWNLOAD'"``. This needs the extra ``explore``.
+        where : str or dict, optional
+            A condition in SQL, such as ``"event_type = 'DOWNLOAD'"``, which needs the extra ``explore``; or the values that
+            columns may have, such as ``{"event_type": ["DOWNLOAD", "PREVIEW"]}``.
 
         Returns
         -------
@@ -168,23 +178,16 @@ class Harvest:
             The harvest has not been started, or a part is damaged.
         """
         self._require_started()
-        names = [column.name for column in self._kind.kept]
-        wanted = names if columns is None else list(columns)
-        if unknown := [name for name in wanted if name not in names]:
+        wanted = self.columns if columns is None else list(columns)
+        named = [*wanted, *(where if isinstance(where, Mapping) else ())]
+        if unknown := [name for name in named if name not in self.columns]:
             raise ArgumentError(
-                f"This harvest has no column {unknown[0]!r}. Its columns are {', '.join(names)}."
+                f"This harvest has no column {unknown[0]!r}. Its columns are {', '.join(self.columns)}."
             )
-        if where is None:
-            table = self._reader.rows(wanted)
+        if isinstance(where, str):
+            table = self._reader.where(wanted, where)
         else:
-            order = f" ORDER BY created_at, {self._kind.key[-1]}" if self._kind.appends else ""
-            listed = ", ".join(f'"{name}"' for name in wanted)
-            query = f"SELECT {listed} FROM harvest WHERE {where}{order}"  # noqa: S608  the condition is SQL
-            table = self._reader.sql(query)
-            kept = parts.schema([column for column in self._kind.kept if column.name in wanted])
-            table = pa.Table.from_arrays(
-                [table.column(name).cast(kept.field(name).type) for name in wanted], wanted
-            )
+            table = self._reader.rows(wanted, where or {})
         return self._described(from_arrow(table.select(wanted), self._kind.kept), complete=self.complete)
 
     def sql(self, query: str) -> pd.DataFrame:

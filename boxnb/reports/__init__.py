@@ -2,7 +2,8 @@
 
 The first argument of every report is ``box``. A report on content takes ``of=``, a DataFrame from :func:`content` or
 :func:`collaborations`, so one walk serves all of these reports. For a report on events, ``of=`` is a DataFrame from
-``box.events``. Without ``of=``, a report pulls what it needs. Each docstring says what the report cannot know.
+``box.events``. A report also takes a harvest of the same dataset, and reads
+only the columns and event types that it needs. Without ``of=``, a report pulls what it needs. Each docstring says what the report cannot know.
 
 The modules `people`, `sharing`, `storage` and `activity` are named after the notebooks that use them. `enterprise` walks
 all content and its collaborations, and decides who is external. `shape` checks the inputs of a report and gives its result fixed columns and dtypes.

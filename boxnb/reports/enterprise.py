@@ -19,12 +19,14 @@ from boxnb.datasets.estimate import Estimate
 from boxnb.datasets.paging import by_marker
 from boxnb.datasets.pull import Listing, Pull, run_pull
 from boxnb.datasets.seen_by_many import ownership_of, with_paths
+from boxnb.errors import FrameError
 from boxnb.frames import schema
 from boxnb.frames.pages import folders_of, whole_number
 from boxnb.frames.requirements import with_columns
 from boxnb.frames.schema import Column
+from boxnb.harvest import Harvest
 
-from .shape import CONTENT, Inputs, domain, now, shaped
+from .shape import CONTENT, Inputs, Rows, domain, loaded, now, shaped
 
 if TYPE_CHECKING:
     from boxnb.api.connection import Connection
@@ -176,15 +178,14 @@ def _walk(pull: Pull, viewers: list[str]) -> None:
                 finish_visits()
 
 
-def items(
-    inputs: Inputs, box: Connection, of: pd.DataFrame | None, names: str, optional: str = ""
-) -> pd.DataFrame:
+def items(inputs: Inputs, box: Connection, of: Rows | None, names: str, optional: str = "") -> pd.DataFrame:
     """Return the columns of content that a report needs, from the caller's DataFrame or, without one, from a walk.
 
     A DataFrame from ``box.tree`` lacks two of these columns. boxnb lists the users to compute ``ownership``; ``seen_as`` is
     the user that the walk acted as.
     """
     needed = {*names.split(), *optional.split()}
+    of = of if of is None else loaded(of, f"{names} {optional}")
     if isinstance(of, pd.DataFrame):
         if "ownership" in needed - {*of.columns} and "owned_by_id" in of:
             owner = with_columns(of, f"reports.{inputs.report}", "owned_by_id", CONTENT, "reports.content")
@@ -201,7 +202,7 @@ def _fetch_ownership(inputs: Inputs, box: Connection, owner: pd.Series) -> Any:
 
 
 def collaborations(
-    box: Connection, *, of: pd.DataFrame | None = None, flagged: bool = False, files: bool = False
+    box: Connection, *, of: Rows | None = None, flagged: bool = False, files: bool = False
 ) -> pd.DataFrame:
     """
     List everyone who was invited to the enterprise's content: one row per collaboration, on the folder it was made for.
@@ -300,7 +301,34 @@ def _invitations(
     return shaped(rows.sort_values(["path", "item_name", "login"]), INVITATIONS, Inputs("invitations"))
 
 
-def estimate(box: Connection, name: str, *, of: pd.DataFrame | None = None) -> Estimate:
+def invitations_of(box: Connection, harvest: Harvest) -> pd.DataFrame:
+    """Return a harvest of collaborations in the form of :func:`collaborations`, with the items and paths of its content.
+
+    Raises
+    ------
+    FrameError
+        The harvest is of another dataset.
+    """
+    if harvest.source is None or harvest.dataset != "collaborations":
+        raise FrameError(
+            f"This report needs a harvest of collaborations, not of {harvest.dataset}: box.harvest('collaborations')."
+        )
+    optional = "has_collaborations name path depth owned_by_login ownership seen_as"
+    content_rows = with_columns(
+        loaded(harvest.source, f"type id {optional}"),
+        "reports.collaborations",
+        "type id",
+        CONTENT,
+        "",
+        optional,
+    )
+    rows = harvest.frame()
+    result = _invitations(box, rows, content_rows, people.users(box))
+    result.attrs.update({name: rows.attrs[name] for name in ("complete", "skipped")})
+    return result
+
+
+def estimate(box: Connection, name: str, *, of: Rows | None = None) -> Estimate:
     """
     Estimate how many calls :func:`content` or :func:`collaborations` will take.
 
@@ -334,7 +362,12 @@ def estimate(box: Connection, name: str, *, of: pd.DataFrame | None = None) -> E
             name, None, "unknown", "One call for each folder. Walk the content first, then pass it as of=."
         )
     content_rows = with_columns(
-        of, "reports.estimate", "type id", CONTENT, "reports.content", "has_collaborations depth"
+        loaded(of, "type id has_collaborations depth"),
+        "reports.estimate",
+        "type id",
+        CONTENT,
+        "reports.content",
+        "has_collaborations depth",
     )
     folders = len(_selected_items(content_rows, flagged=False, files=False))
     flagged = len(_selected_items(content_rows, flagged=True, files=False))

@@ -11,7 +11,7 @@ import pandas as pd
 
 from boxnb.datasets import event_log, people
 
-from .shape import EVENTS, MEMBERSHIPS, USERS, Inputs, days_since, look_up, now, shaped
+from .shape import EVENTS, MEMBERSHIPS, USERS, Inputs, Rows, days_since, look_up, now, shaped
 
 if TYPE_CHECKING:
     from boxnb.api.connection import Connection
@@ -52,7 +52,7 @@ SIGN_INS = ["LOGIN", "ADMIN_LOGIN"]
 
 
 def inactive_users(
-    box: Connection, *, days: int = 90, of: pd.DataFrame | None = None, users: pd.DataFrame | None = None
+    box: Connection, *, days: int = 90, of: Rows | None = None, users: Rows | None = None
 ) -> pd.DataFrame:
     """
     List active accounts that did not sign in during the last ``days`` days, longest inactive first.
@@ -116,7 +116,7 @@ def _normalized(name: str) -> str:
     return " ".join(letters.casefold().split())
 
 
-def duplicate_accounts(box: Connection, *, users: pd.DataFrame | None = None) -> pd.DataFrame:
+def duplicate_accounts(box: Connection, *, users: Rows | None = None) -> pd.DataFrame:
     """
     List accounts that share their name with another account, grouped by name.
 
@@ -142,7 +142,7 @@ def duplicate_accounts(box: Connection, *, users: pd.DataFrame | None = None) ->
     return shaped(ordered, DUPLICATE_ACCOUNTS, inputs)
 
 
-def group_overlap(box: Connection, *, of: pd.DataFrame | None = None) -> pd.DataFrame:
+def group_overlap(box: Connection, *, of: Rows | None = None) -> pd.DataFrame:
     """
     List pairs of groups that share members, most similar first.
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from boxnb.datasets import event_log, people
+from boxnb.harvest import Harvest
 
 from . import enterprise
-from .shape import ANONYMOUS, EVENTS, Inputs, days_since, now, shaped
+from .shape import ANONYMOUS, EVENTS, Inputs, Rows, days_since, now, shaped
 
 if TYPE_CHECKING:
     from boxnb.api.connection import Connection
@@ -101,12 +102,13 @@ LINKED = """type id name path size owned_by_login ownership shared_link_url shar
 """The columns that each report needs from its inputs."""
 
 
-def _invitations(inputs: Inputs, box: Connection, of: pd.DataFrame | None, names: str) -> pd.DataFrame:
+def _invitations(inputs: Inputs, box: Connection, of: Rows | None, names: str) -> pd.DataFrame:
     source = "reports.collaborations"
+    of = enterprise.invitations_of(box, of) if isinstance(of, Harvest) else of
     return inputs.take(of, lambda: enterprise.collaborations(box), names, enterprise.INVITATIONS, source)
 
 
-def external_collaborators(box: Connection, *, of: pd.DataFrame | None = None) -> pd.DataFrame:
+def external_collaborators(box: Connection, *, of: Rows | None = None) -> pd.DataFrame:
     """
     List people outside the enterprise who were invited to its content, one row per collaboration, sorted by domain.
 
@@ -136,7 +138,7 @@ def external_collaborators(box: Connection, *, of: pd.DataFrame | None = None) -
     return shaped(ordered, EXTERNAL, inputs)
 
 
-def shared_links(box: Connection, *, of: pd.DataFrame | None = None) -> pd.DataFrame:
+def shared_links(box: Connection, *, of: Rows | None = None) -> pd.DataFrame:
     """
     List every shared link to the enterprise's content, least protected first.
 
@@ -182,9 +184,7 @@ def shared_links(box: Connection, *, of: pd.DataFrame | None = None) -> pd.DataF
     return shaped(ordered, LINKS, inputs)
 
 
-def hidden_links(
-    box: Connection, *, of: pd.DataFrame | None = None, items: pd.DataFrame | None = None
-) -> pd.DataFrame:
+def hidden_links(box: Connection, *, of: Rows | None = None, items: Rows | None = None) -> pd.DataFrame:
     """
     List shared links to content that no active user can open, newest first, from the events of the last year.
 
@@ -237,9 +237,7 @@ def hidden_links(
     return shaped(rows.sort_values("shared_at", ascending=False), HIDDEN, inputs)
 
 
-def shared_widely(
-    box: Connection, *, people_at_least: int = 50, of: pd.DataFrame | None = None
-) -> pd.DataFrame:
+def shared_widely(box: Connection, *, people_at_least: int = 50, of: Rows | None = None) -> pd.DataFrame:
     """
     List folders and files that many people can open, most widely shared first.
 
@@ -305,7 +303,7 @@ def shared_widely(
     return shaped(ordered, WIDELY, inputs)
 
 
-def pending_invitations(box: Connection, *, days: int = 0, of: pd.DataFrame | None = None) -> pd.DataFrame:
+def pending_invitations(box: Connection, *, days: int = 0, of: Rows | None = None) -> pd.DataFrame:
     """
     List invitations that have not been accepted yet, oldest first.
 
