@@ -26,6 +26,8 @@ from .kinds import Kind
 from .manifest import WAITING, Manifest, Round
 from .reading import Reader
 from .units import with_times
+from .workers import BATCH, Workers
+from .workers import LANES as WORKER_LANES
 
 if TYPE_CHECKING:
     from ..api.connection import Connection
@@ -112,7 +114,7 @@ class Rounds:
         full: bool = False,
     ) -> None:
         """Finish the round that has not ended; then, for an update, begin and finish another."""
-        if isinstance(executor, str):
+        if executor is not None and not isinstance(executor, Executor):
             choice(executor, "executor", ("threads", "processes"))
         with self.holding("update" if update else "run"):
             if not self._manifest.exists:
@@ -176,6 +178,8 @@ class Rounds:
     def _round(self, current: Round, budget: Budget, executor: Any, lanes: int | None) -> bool:
         """Fetch the pages of a round, and end it if none is left. Return whether it ended."""
         box = self._box
+        workers = None if executor in (None, "threads") else Workers(box, executor, self._folder)
+        usual = LANES if workers is None else WORKER_LANES
         while True:
             driver = Driver(
                 box,
@@ -184,7 +188,9 @@ class Rounds:
                 self._manifest,
                 current,
                 budget,
-                lanes=LANES if lanes is None else number_of(lanes, "lanes") or 1,
+                work=workers,
+                lanes=usual if lanes is None else number_of(lanes, "lanes") or 1,
+                batch=1 if workers is None else BATCH,
             )
             try:
                 driver.run()
@@ -194,6 +200,8 @@ class Rounds:
                 ) from None
             finally:
                 box.session.ledger.flush()
+                if workers is not None:
+                    workers.close()
             if self._manifest.counts(current.id).get(WAITING):
                 return False
             if not self._open_further(current):

@@ -24,7 +24,11 @@ OF_CONTENT = {
     "ownership_of_leavers": {},
 }
 OF_EVENTS = {"sign_ins": {}, "sign_in_attacks": {}, "downloads": {}, "unusual_days": {}, "inactive_users": {}}
-OF_COLLABORATIONS = {"external_collaborators": {}, "pending_invitations": {}, "shared_widely": {"people_at_least": 3}}
+OF_COLLABORATIONS = {
+    "external_collaborators": {},
+    "pending_invitations": {},
+    "shared_widely": {"people_at_least": 3},
+}
 
 
 @pytest.fixture
