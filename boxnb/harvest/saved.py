@@ -325,7 +325,7 @@ class Harvest:
         return card.facts(self._box, self._kind, self.arguments, self.folder, self._manifest)
 
     def _require_started(self) -> None:
-        if not self._manifest.exists:
+        if not self._manifest.exists or not self._manifest.rounds():
             raise HarvestError("This harvest has not been started. Call run() first.", self.folder)
 
     def _described(self, frame: pd.DataFrame, *, complete: bool | None) -> pd.DataFrame:
