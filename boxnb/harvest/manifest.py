@@ -179,13 +179,17 @@ class Manifest:
     def check(self) -> list[str]:
         """Return what SQLite's own check finds wrong with the file; empty if nothing is."""
         with self._reading() as database:
-            found = [str(row[0]) for row in database.execute("PRAGMA integrity_check")]
-        return [] if found == ["ok"] else found
+            return [row[0] for row in database.execute("PRAGMA integrity_check") if row[0] != "ok"]
 
     def facts(self) -> dict[str, Any]:
         """Return what the harvest was started with."""
         with self._reading() as database:
             return {name: json.loads(value) for name, value in database.execute("SELECT * FROM facts")}
+
+    def remember(self, name: str, value: Any) -> None:
+        """Save a fact about the harvest."""
+        with self._transaction() as database:
+            database.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, json.dumps(value)))
 
     def rounds(self) -> list[Round]:
         """Return all rounds, oldest first. The last one may not have ended."""
@@ -351,10 +355,7 @@ class Manifest:
 
     def rows(self, *places: str) -> int:
         """Return the number of rows in these places."""
-        marks = ", ".join("?" * len(places))
-        with self._reading() as database:
-            query = f"SELECT coalesce(sum(rows), 0) FROM parts WHERE place IN ({marks})"  # noqa: S608  only question marks
-            return int(database.execute(query, places).fetchone()[0])
+        return sum(listed.part.rows for listed in self.parts(*places))
 
     def skipped(self, round_id: int) -> list[dict[str, Any]]:
         """Return what Box refused, or may not have returned completely, in a round."""

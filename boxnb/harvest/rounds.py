@@ -126,18 +126,19 @@ class Rounds:
                     }
                 )
             before = self._box.session.ledger.calls
-            finished_now = False
             rounds = self._manifest.rounds()
+            needs_update = update
             if not rounds or rounds[-1].ended is None:
-                if not self._round(
-                    rounds[-1] if rounds else self._begin("run", rounds), budget, executor, lanes
-                ):
+                current = rounds[-1] if rounds else self._begin("run", rounds)
+                if not self._round(current, budget, executor, lanes):
                     return
-                finished_now = bool(rounds) and rounds[-1].kind != "run"
-            if update and not finished_now:
+                # An older first run is followed by an update; a round that has just begun, or an update, is up to date.
+                needs_update = update and bool(rounds) and current.kind == "run"
+            if needs_update:
                 budget = budget.after(self._box.session.ledger.calls - before)
                 rounds = self._manifest.rounds()
-                self._round(self._begin("full walk" if full else "update", rounds), budget, executor, lanes)
+                kind = "full walk" if full else "update"
+                self._round(self._begin(kind, rounds), budget, executor, lanes)
 
     def _open_further(self, current: Round) -> int:
         """Open the requests that follow from all pages of a round together. Return how many are new."""

@@ -136,17 +136,18 @@ class Harvest:
         Returns
         -------
         pandas.DataFrame
-            As :meth:`changes` returns, since the round before. Empty, with ``attrs["complete"]`` False, if the budget was spent.
+            As :meth:`changes` returns, since the round before; all rows if there was none. Empty, with ``attrs["complete"]``
+            False, if the budget was spent.
         """
-        before = [entry.begun for entry in self._rounds.ended()]
+        before = self._rounds.ended()
         self._run_all(
             self._rounds.budget(max_calls, until), executor, lanes, update=True, full=truth(full, "full")
         )
         ended = self._rounds.ended()
-        if len(ended) < 2 or (before and ended[-1].begun == before[-1]):
-            empty = self._reader.changes(ended[-1].begun, ended) if ended else self._no_changes()
-            return self._described(empty, complete=False)
-        return self._described(self._reader.changes(ended[-2].begun, ended), complete=self.complete)
+        if len(ended) == len(before):  # the budget was spent
+            return self._described(self._reader.changes(self._rounds.now(), ended), complete=False)
+        previous = ended[-2].begun if len(ended) > 1 else -1
+        return self._described(self._reader.changes(previous, ended), complete=self.complete)
 
     def frame(
         self,
@@ -239,6 +240,27 @@ class Harvest:
         time = microseconds(time_of(since, timestamp(self._rounds.now())))
         changes = self._reader.changes(time, self._rounds.ended())
         return self._described(changes, complete=self.complete)
+
+    def unreported(self) -> pd.DataFrame:
+        """
+        Return what is new, changed or gone since :meth:`mark_reported`, for a report that runs again and again.
+
+        Returns
+        -------
+        pandas.DataFrame
+            As :meth:`changes` returns. Before the first mark, all rows are new, and ``attrs["first_report"]`` is True.
+        """
+        self._require_started()
+        mark = self._manifest.facts().get("reported")
+        changes = self._reader.changes(-1 if mark is None else mark, self._rounds.ended())
+        changes.attrs["first_report"] = mark is None
+        return self._described(changes, complete=self.complete)
+
+    def mark_reported(self) -> None:
+        """Remember that everything up to the last round has been reported. Call this once the report is written."""
+        ended = self._rounds.ended()
+        with self._rounds.holding("mark_reported"):
+            self._manifest.remember("reported", ended[-1].begun if ended else None)
 
     @property
     def rounds(self) -> pd.DataFrame:
@@ -344,6 +366,3 @@ class Harvest:
             "harvest": str(self.folder),
         }
         return frame
-
-    def _no_changes(self) -> pd.DataFrame:
-        return self._reader.changes(self._rounds.now(), [])
