@@ -178,47 +178,53 @@ class Rounds:
 
     def _round(self, current: Round, budget: Budget, executor: Any, lanes: int | None) -> bool:
         """Fetch the pages of a round, and end it if none is left. Return whether it ended."""
-        box = self._box
-        workers = None if executor in (None, "threads") else Workers(box, executor, self._folder)
-        usual = LANES if workers is None else WORKER_LANES
-        while True:
-            driver = Driver(
-                box,
-                self._kind,
-                self._folder,
-                self._manifest,
-                current,
-                budget,
-                work=workers,
-                lanes=usual if lanes is None else number_of(lanes, "lanes") or 1,
-                batch=1 if workers is None else BATCH,
-            )
-            try:
+        workers = None if executor in (None, "threads") else Workers(self._box, executor, self._folder)
+        try:
+            while True:
+                driver = self._driver(current, budget, workers, lanes)
                 driver.run()
-            except KeyboardInterrupt:
-                raise Interrupted(
-                    f"Stopped. {self._manifest.rows(parts.ROWS, parts.FETCHED):,} rows are saved; run() continues from there."
-                ) from None
-            finally:
-                box.session.ledger.flush()
-                if workers is not None:
-                    workers.close()
-            if self._manifest.counts(current.id).get(WAITING):
-                return False
-            if not self._open_further(current):
-                break
-            budget = budget.after(driver.calls)
-        settle.settle(self._kind, self._folder, self._manifest, current, self.now())
-        ended = next(entry for entry in self._manifest.rounds() if entry.id == current.id)
-        box.session.ledger.remember(
-            f"harvest {self._kind.name}", rows=self._manifest.rows(parts.ROWS), calls=ended.calls
+                if self._manifest.counts(current.id).get(WAITING):
+                    return False
+                if not self._open_further(current):
+                    break
+                budget = budget.after(driver.calls)
+            settle.settle(self._kind, self._folder, self._manifest, current, self.now())
+        except KeyboardInterrupt:
+            raise Interrupted(
+                f"Stopped. {self._manifest.rows(parts.ROWS, parts.FETCHED):,} rows are saved; run() continues from there."
+            ) from None
+        finally:
+            self._box.session.ledger.flush()
+            if workers is not None:
+                workers.close()
+        self._report(current)
+        return True
+
+    def _driver(self, current: Round, budget: Budget, workers: Workers | None, lanes: int | None) -> Driver:
+        usual = LANES if workers is None else WORKER_LANES
+        return Driver(
+            self._box,
+            self._kind,
+            self._folder,
+            self._manifest,
+            current,
+            budget,
+            work=workers,
+            lanes=usual if lanes is None else number_of(lanes, "lanes") or 1,
+            batch=1 if workers is None else BATCH,
         )
+
+    def _report(self, current: Round) -> None:
+        """Remember what a whole run cost, and warn if something could not be read."""
+        if current.kind != "update":
+            calls = next(entry.calls for entry in self._manifest.rounds() if entry.id == current.id)
+            rows = self._manifest.rows(parts.ROWS)
+            self._box.session.ledger.remember(f"harvest {self._kind.name}", rows=rows, calls=calls)
         if skipped := self._manifest.skipped(current.id):
             some = f"{len(skipped)} parts of it" if len(skipped) > 1 else "A part of it"
             warn(
                 f"The harvest of {self._kind.name} is not complete. {some} could not be read. See frame().attrs['skipped']."
             )
-        return True
 
 
 def account_of(box: Connection) -> str:

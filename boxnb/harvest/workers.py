@@ -196,6 +196,7 @@ class Workers:
         with self._threads:
             if self._own is not None:
                 self._own.shutdown(wait=False, cancel_futures=True)
+                self._own = None
 
     def __call__(self, kind: Kind, units: list[Request], seen: int) -> Result:
         """Fetch a unit in a worker. After a 401 or the loss of a worker, fetch it again."""
