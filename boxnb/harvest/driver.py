@@ -36,6 +36,9 @@ LANES = 6
 HOLD, HOLD_SECONDS = 5, 0.25
 """How many units are saved together, and the most seconds that one waits for the others. A kill loses those that wait."""
 
+RECENT_ROWS = 50_000
+"""How many rows of small parts stay in memory until they are merged; those of older parts are read again."""
+
 TICK = 0.5
 """Seconds between progress reports."""
 
@@ -233,6 +236,8 @@ class Driver:
             added.append((self._place, part, chain))
             self._recent[part.file] = pa.concat_tables(tables)
             self._rows += part.rows
+        while sum(map(len, self._recent.values())) > RECENT_ROWS:
+            del self._recent[next(iter(self._recent))]
         if added:
             private_files.flush_folder(self._folder / self._place)
         now, calls = time.monotonic(), self._box.session.ledger.calls

@@ -54,19 +54,19 @@ def kills(sandbox: Any, box: boxnb.Box, options: argparse.Namespace) -> None:
         add_faults(sandbox)
         api_calls(sandbox)
         started = time.monotonic()
-        whole = box.harvest(dataset, name="whole", **arguments).run()
+        whole = box.harvest(dataset, name=f"whole-{dataset}", **arguments).run()
         seconds, once = time.monotonic() - started, api_calls(sandbox)
         killed = made = 0
         add_faults(sandbox)
         while killed < options.kills:
             if not harvesting.run_and_kill(
-                dataset, rng.uniform(0, 2 * seconds / options.kills), name="killed", **arguments
+                dataset, rng.uniform(0, 2 * seconds / options.kills), name=f"killed-{dataset}", **arguments
             ):
                 break
             killed += 1
             made += api_calls(sandbox)
         sandbox.faults.clear()
-        harvest = box.harvest(dataset, name="killed", **arguments).run()
+        harvest = box.harvest(dataset, name=f"killed-{dataset}", **arguments).run()
         made += api_calls(sandbox)
         same = rows(harvest, key).equals(rows(whole, key))
         repeated = made - once
@@ -131,12 +131,12 @@ def memory(options: argparse.Namespace) -> None:
 
 
 def limit(options: argparse.Namespace) -> None:
-    """Walk all content with one user's limit enforced, as a harvest of trash and content of many users cannot show it."""
+    """Walk the content of few users with the limit enforced, which Box counts for each user (``--users 1 --folders 3000``)."""
     rate_limit.LIMITS["general"] = rate_limit.Limit(990)
     with enterprise(options, limits="rolling") as (sandbox, box):
         sandbox.record(clear=True)
         started = time.monotonic()
-        box.harvest("memberships").run() if options.memberships else box.harvest("events", since="366D").run()
+        box.harvest("content").run()
         seconds = time.monotonic() - started
         record = [call for call in sandbox.record() if call["path"].startswith("/2.0/")]
         refused = sum(call["status"] == 429 for call in record)
@@ -276,7 +276,6 @@ def main() -> None:
     parser.add_argument("--factor", type=int, default=5)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--memberships", action="store_true")
     options = parser.parse_args()
     if options.what != "limit":
         rate_limit.LIMITS["general"] = rate_limit.Limit(10_000_000)

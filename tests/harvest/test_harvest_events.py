@@ -226,3 +226,37 @@ def test_refused_by_the_server(free: Sandbox, box: boxnb.Box) -> None:
     with free.faults.during("/2.0/events", "html"), pytest.raises(BoxUnavailableError):
         harvest.run()
     assert harvest.run().complete
+
+
+def test_a_report_covers_each_event_once(free: Sandbox, box: boxnb.Box) -> None:
+    """Until a report is marked, it covers the same events again; afterwards, only what is new."""
+    harvest = box.harvest("events", since="30D")
+    harvest.update()
+    assert len(harvest.rounds) == 1
+    first = harvest.unreported()
+    assert first.attrs["first_report"] is True
+    assert len(first) == len(harvest.frame()) == len(harvest.unreported())
+    harvest.mark_reported()
+    assert harvest.unreported().empty
+    box.session.post("/folders", json={"name": "new", "parent": {"id": "0"}})
+    free.clock.advance(7200)
+    harvest.update()
+    new = harvest.unreported()
+    assert new.attrs["first_report"] is False
+    assert 0 < len(new) < 20
+    assert not set(new["event_id"]) & set(first["event_id"])
+
+
+def test_the_card_says_what_a_run_costs(free: Sandbox, box: boxnb.Box) -> None:
+    """After a run, the card of the same dataset says what another costs, and its share of the month's licence."""
+    boxnb.store.configure("acme", monthly_calls=100)
+    box = boxnb.connect("acme")
+    assert "not known yet" in repr(box.harvest("memberships"))
+    harvest = box.harvest("memberships").run()
+    assert "Next update    about 26 calls" in repr(harvest)
+    assert "about 26 calls, less than a minute, 26% of the month's licence" in repr(
+        box.harvest("memberships", name="other")
+    )
+    assert "names and logins" in harvest._repr_html_()
+    assert harvest.update().empty
+    assert harvest.rounds["calls"].tolist() == [26, 26]
