@@ -47,7 +47,7 @@ KINDS: dict[str, Kind] = {
             schema.COLLABORATIONS,
             REQUESTED,
             personal="names, logins and email addresses, also of people outside the enterprise",
-            unit_cost="One call for each folder.",
+            unit_cost="One call for each folder, after the harvest of the content.",
         ),
         SharedLinks(
             "shared_links",
