@@ -39,6 +39,9 @@ PLACED = (Column("path", "text"), Column("depth", "integer"), Column("ownership"
 
 FIELDS = {"fields": schema.fields(schema.ITEMS)}
 
+MARGIN = pd.Timedelta("5min")
+"""How much earlier than necessary an update reads events, because this computer knows the server's clock only roughly."""
+
 ROOT = "0"
 
 Known = dict[str, tuple[Any, ...]]
@@ -80,7 +83,7 @@ class Content(Kind):
         if arguments["full"]:
             arguments["walked"] = arguments["end"]
         else:
-            span = Span(timestamp(arguments["begin"] - 1_000_000), timestamp(arguments["end"]))
+            span = Span(timestamp(arguments["begin"]) - MARGIN, timestamp(arguments["end"]))
             query = {"stream_type": "admin_logs", **span.query()}
             requests.append(
                 Request("/events", "position", params=query, memo={"lists": "events"}, key="events")
