@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 START := notebooks/00-start-here.ipynb
 # Files and folders in which `make check` looks for the phrases of tests/words.txt.
-PROSE := README.md CONTRIBUTING.md CHANGELOG.md data/README.md environment.yml .github .docs boxnb tests notebooks/guides notebooks/00-start-here.ipynb notebooks/1-onboard notebooks/2-explore notebooks/4-automate
+PROSE := README.md CONTRIBUTING.md CHANGELOG.md data/README.md environment.yml .github .docs boxnb tests notebooks
 
 # The tests start over a thousand processes. Where the environment forbids Python to save compiled modules, each of them
 # would compile boxnb again, which takes longer than importing it.

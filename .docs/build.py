@@ -44,6 +44,7 @@ SECTIONS = {
     "boxnb.reports.sharing": "Reports about sharing",
     "boxnb.reports.storage": "Reports about storage",
     "boxnb.reports.activity": "Reports about activity",
+    "boxnb.reports.permissions": "Reports about access",
 }
 """Headings for the modules that name columns."""
 

@@ -30,7 +30,10 @@ exclude_patterns = ["**.ipynb_checkpoints"]
 nitpicky = True
 # A type in a signature can be anything; all other references must exist.
 nitpick_ignore_regex = [("py:class", ".*"), ("py:(obj|exc)", r"(?!boxnb\b).*")]
-suppress_warnings = ["mystnb.unknown_mime_type"]  # a chart's own format; its plain fallback is shown
+suppress_warnings = [
+    "mystnb.unknown_mime_type",  # a chart's own format; its plain fallback is shown
+    "ref.python",  # an attribute in the list of its class can have the name of attributes of other classes
+]
 
 nb_execution_mode = "off"  # build.py executes them, because somebody has to answer the sign-in panel
 nb_merge_streams = True

@@ -24,8 +24,10 @@ MODULES: dict[str, tuple[str, ...] | None] = {
     "boxnb.auth": ("RotatingAuth",),
     "boxnb.store": None,
     "boxnb.oauth": None,
-    "boxnb.basic": ("BasicSession", "connect", "path", "save"),
+    "boxnb.basic": ("connect", "path", "save"),
+    "boxnb.servers": None,
     "boxnb.sdk": ("ProfileStorage", "oauth_config", "token_storage"),
+    "boxnb.real_box.contract": ("Contract",),
     "boxnb.errors": (),
     "boxnb.sandbox": None,
     "boxnb.sandbox.mail": ("Mail", "Mailbox", "start"),
@@ -38,7 +40,7 @@ MODULES: dict[str, tuple[str, ...] | None] = {
 COLUMNS = (
     *("boxnb.frames.schema", "boxnb.datasets.sharing", "boxnb.signin.status"),
     *("boxnb.reports.people", "boxnb.reports.enterprise", "boxnb.reports.sharing"),
-    *("boxnb.reports.storage", "boxnb.reports.activity"),
+    *("boxnb.reports.storage", "boxnb.reports.activity", "boxnb.reports.permissions"),
 )
 """Modules with constants that name the columns of a table; docstrings refer to them."""
 

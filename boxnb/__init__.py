@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         reports,
         runs,
         sandbox,
+        servers,
         store,
         transfer,
         widgets,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from .errors import BoxNotebookError
     from .oauth import Client, Server
     from .oauth.token import Token
+    from .real_box.contract import contract
     from .runs import run
     from .secret import Secret
     from .signin.doctor import doctor
@@ -46,6 +48,7 @@ __all__ = [
     "auth",
     "basic",
     "connect",
+    "contract",
     "doctor",
     "errors",
     "export",
@@ -58,6 +61,7 @@ __all__ = [
     "run",
     "runs",
     "sandbox",
+    "servers",
     "sign_in",
     "sign_out",
     "status",
@@ -74,6 +78,7 @@ _MODULES = {
     "Server": "oauth",
     "Token": "oauth.token",
     "connect": "box",
+    "contract": "real_box.contract",
     "doctor": "signin.doctor",
     "keep_alive": "signin.status",
     "run": "runs",

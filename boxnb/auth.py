@@ -18,33 +18,25 @@ from urllib.parse import urlsplit
 import requests
 from requests.auth import AuthBase
 
-from . import oauth, store
+from . import oauth, store, tokens
 from .errors import (
+    CredentialsRefusedError,
     HostNotAllowedError,
+    InvalidClientError,
     InvalidGrantError,
     NotSignedInError,
     ProfileChangedError,
-    TokenEndpointError,
 )
-from .local import home_folder
+from .local import home_folder, reader
 from .oauth import Clock
-from .oauth.failures import ONBOARDING, network_trouble, refresh_refused
+from .oauth.failures import refresh_refused
 from .oauth.token import Token
 from .secret import Header, Secret, bearer, cleaning
 from .store import intent
-from .transport.sessions import LOOPBACK, NETWORK_ERRORS, never_connected, require_private, unsigned_session
-from .transport.waits import announce, wait_sentence
+from .transport.sessions import LOOPBACK, require_private, unsigned_session
 
 MARGIN = 60.0
 """How many seconds before its expiry an access token is refreshed."""
-
-_WAITS = (0.5, 1.0, 2.0, 4.0)
-
-PATIENCE = 50.0
-"""Seconds after which a refresh is no longer retried, so that other processes get the lock before they time out."""
-
-LONGEST_WAIT = 30.0
-"""The longest ``Retry-After`` that boxnb waits for, in seconds. A longer one raises an error that says when to try again."""
 
 
 class RotatingAuth(AuthBase):
@@ -65,6 +57,10 @@ class RotatingAuth(AuthBase):
         No sign-in is saved with that name.
     """
 
+    waits: tuple[float, ...] | None = None
+    """Seconds before each repetition of a refresh; by default those of ``boxnb.tokens``."""
+    token_session = staticmethod(unsigned_session)
+
     def __init__(
         self, profile: str, *, clock: Clock = time.time, sleep: Callable[[float], None] = time.sleep
     ) -> None:
@@ -74,7 +70,7 @@ class RotatingAuth(AuthBase):
         self._lock = threading.RLock()
         # The folder of the current lesson, if there is one. Calls from other threads use it as well.
         self._home = home_folder.elsewhere.get()
-        self._profile, self._token = _with_token(store.load(profile), profile)
+        self._profile, self._token = _with_token(store.load_awake(profile), profile)
         self._owner = self._profile  # the latest version that says which user this session belongs to
         self._previous = self._profile  # the version before the one that was last read from disk
         self._unsaved = False  # whether the token pair in memory is newer than the saved one
@@ -84,7 +80,7 @@ class RotatingAuth(AuthBase):
 
     @property
     def profile(self) -> store.Profile:
-        """The profile as it was last read or saved. It always has a token."""
+        """The profile as it was last read or saved. It has a token, or secrets with which it can get one."""
         return self._profile
 
     def now(self) -> float:
@@ -186,6 +182,8 @@ class RotatingAuth(AuthBase):
         """Return whether the saved profile is older than the pair in memory: a backup was restored, or a save failed."""
         if saved is None:
             return False
+        if saved.method.needs_no_person:
+            return self._unsaved and saved.generation < self._profile.generation
         if saved.token is None:  # signed out, or the backend lost all secrets, including the client secret
             return self._unsaved and not saved.client.client_secret
         refresh_token = saved.token.refresh_token
@@ -211,7 +209,9 @@ class RotatingAuth(AuthBase):
         return _with_token(repaired, self.profile_name)
 
     def _refresh(self, profile: store.Profile, token: Token) -> tuple[store.Profile, Token]:
-        """Spend the refresh token. If it is refused, try again with a token that another process has saved."""
+        """Spend the refresh token, or use the saved secrets. If a token is refused, try one that another process has saved."""
+        if profile.method.needs_no_person:
+            return self._fetch_without_person(profile, token)
         pending = intent.pending(store.path(profile.name))
         first_token, tried = token, set[str]()
         while True:
@@ -226,6 +226,17 @@ class RotatingAuth(AuthBase):
                     ) from error
                 profile, token = candidate
 
+    def _fetch_without_person(self, profile: store.Profile, token: Token) -> tuple[store.Profile, Token]:
+        """Get a token with the saved secrets. A refusal is saved, so that no other thread or process sends them again."""
+        if profile.refused:
+            raise tokens.not_sent_again(profile)
+        try:
+            new_token = self._fetch(profile, token)
+        except (CredentialsRefusedError, InvalidClientError) as error:
+            store.save(dataclasses.replace(profile, refused=str(error)))
+            raise
+        return self._keep(profile, new_token)
+
     def _spend(self, profile: store.Profile, token: Token) -> tuple[store.Profile, Token]:
         file = store.path(profile.name)
         pending = intent.pending(file)
@@ -233,6 +244,10 @@ class RotatingAuth(AuthBase):
         if pending is None or pending.get("fingerprint") != token.fingerprint:
             intent.begin(file, generation=profile.generation, fingerprint=token.fingerprint, now=self.now())
         new_token = self._fetch(profile, token)
+        return self._keep(profile, new_token)
+
+    def _keep(self, profile: store.Profile, new_token: Token) -> tuple[store.Profile, Token]:
+        """Save a new token before its first use."""
         self._skew = new_token.obtained_at - self._clock()
         refreshed = profile.renewed(new_token, self._skew)
         self._refreshes += 1
@@ -241,42 +256,14 @@ class RotatingAuth(AuthBase):
         return refreshed, new_token
 
     def _fetch(self, profile: store.Profile, token: Token) -> Token:
-        """Refresh, and retry with the same token after a lost response: Box then returns the same pair."""
-        started, may_have_arrived = time.monotonic(), False
-        pauses = iter(_WAITS)
-        while True:
-            pause = next(pauses, None)  # None after the last attempt
-            wait = pause if time.monotonic() - started < PATIENCE else None
-            try:
-                with unsigned_session(profile.verify) as http:
-                    return oauth.refresh(profile.client, token, http=http, clock=self.now)
-            except InvalidGrantError as error:
-                intent.end(store.path(profile.name))
-                error.lost = may_have_arrived
-                raise
-            except HostNotAllowedError:
-                intent.end(store.path(profile.name))  # nothing was sent
-                raise
-            except TokenEndpointError as error:
-                if error.error not in _REPEATABLE:
-                    intent.end(store.path(profile.name))  # the refusal is final, and the token was not spent
-                    raise
-                if wait is None or (error.retry_after or 0.0) > LONGEST_WAIT:
-                    raise  # its message says when to try again
-                wait = max(wait, error.retry_after or 0.0)
-                reason = "The token endpoint is not available"
-            except OSError as error:
-                may_have_arrived = may_have_arrived or not never_connected(error)
-                if wait is None or not isinstance(error, NETWORK_ERRORS):
-                    if not may_have_arrived:
-                        intent.end(store.path(profile.name))  # no request left this computer
-                    # Raise one of boxnb's own exceptions, so that no caller repeats these retries.
-                    raise TokenEndpointError(
-                        f"Cannot refresh the access token. The saved sign-in is unchanged. {network_trouble(error)}"
-                    ) from error
-                reason = "No response from the token endpoint"
-            announce(wait, wait_sentence(wait, reason))
-            self._sleep(wait)
+        return tokens.fetch(
+            profile,
+            token,
+            clock=self.now,
+            sleep=self._sleep,
+            waits=self.waits,
+            session=self.token_session,
+        )
 
     def _untried(self, tried: set[str]) -> tuple[store.Profile, Token] | None:
         """Return a pair not tried yet: the saved one (which an older script may have saved), boxnb's own, or the previous one."""
@@ -294,21 +281,21 @@ class RotatingAuth(AuthBase):
 
     def grant(self, url: str) -> None:
         """Allow one more host: the host of an upload URL that one of the profile's own hosts returned."""
-        self._granted.add(_origin(url))
+        self._granted.add(origin(url))
 
     def allows(self, url: str) -> bool:
         """Return whether the token may be sent to a URL: the profile's server or a granted host, over https or loopback."""
-        scheme, host, _ = origin = _origin(url)
-        return origin in self._origins() and (scheme == "https" or host in LOOPBACK)
+        scheme, host, _ = target = origin(url)
+        return target in self._origins() and (scheme == "https" or host in LOOPBACK)
 
     def _origins(self) -> set[tuple[str, str, int | None]]:
         server = self._profile.client.server
-        return {_origin(server.api_url), _origin(server.upload_url)} | self._granted
+        return {origin(server.api_url), origin(server.upload_url)} | self._granted
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Add the access token to one request. Requests calls this as ``auth=``."""
+        """Add the access token, and any further secret headers, to one request. Requests calls this as ``auth=``."""
         if not self.allows(request.url or ""):
-            if _origin(request.url or "") in self._origins():
+            if origin(request.url or "") in self._origins():
                 require_private(request.url or "", f"access token of {self.profile_name!r}")
             raise HostNotAllowedError(
                 f"The access token of {self.profile_name!r} is sent only to its own server's hosts, not to "
@@ -316,6 +303,8 @@ class RotatingAuth(AuthBase):
             )
         access_token = self.token().access_token
         request.headers["Authorization"] = self._header(access_token)
+        for name, value in self._profile.method.secret_headers.items():
+            request.headers[name] = Header("", value)
         body: Any = request.body
         body_position = body.tell() if hasattr(body, "tell") else None
 
@@ -323,7 +312,8 @@ class RotatingAuth(AuthBase):
             if not self.allows(response.url):
                 return response  # redirected to another host, whose clock and 401 do not matter
             self._skew = oauth.server_time(response, self.now) - self._clock()
-            if response.status_code != 401:
+            challenge = response.headers.get("WWW-Authenticate", "")
+            if response.status_code != 401 or "insufficient_scope" in challenge:
                 return response
             unauthorized, latest_token = response, access_token
             for _attempt in range(2):
@@ -346,7 +336,7 @@ class RotatingAuth(AuthBase):
                 unauthorized = retried
             return retried
 
-        request.hooks.setdefault("response", []).append(_Hook(check_response))
+        request.hooks.setdefault("response", []).append(Hook(check_response))
         return request
 
     def _header(self, access_token: Secret) -> Header:
@@ -355,17 +345,18 @@ class RotatingAuth(AuthBase):
         except ValueError:
             raise NotSignedInError(
                 f"The saved access token of {self.profile_name!r} contains characters that cannot be sent: the file was "
-                f"edited by hand or by another program. Sign in again: open {ONBOARDING}."
+                f"edited by hand or by another program. Sign in again: {reader.to_sign_in(self.profile_name)}."
             ) from None
 
 
-class _Hook:
+class Hook:
     """A response hook that is pickled as one that does nothing, because a closure cannot be pickled."""
 
     def __init__(self, check_response: Callable[..., requests.Response]) -> None:
         self._check_response = check_response
 
     def __call__(self, response: requests.Response, *args: Any, **options: Any) -> requests.Response:
+        """Look at one response. Requests calls this."""
         return self._check_response(response, *args, **options)
 
     def __reduce__(self) -> Any:
@@ -380,11 +371,8 @@ def _unchanged(response: requests.Response, **_options: Any) -> requests.Respons
     return response
 
 
-_REPEATABLE = {"conflict", ""}
-"""Errors from the token endpoint after which the same request is sent again: 409, 429, 5xx, an unreadable response."""
-
-
-def _origin(url: str) -> tuple[str, str, int | None]:
+def origin(url: str) -> tuple[str, str, int | None]:
+    """Return the scheme, host and port of a URL (RFC 6454 4). A secret is sent only to the origin that it belongs to."""
     parts = urlsplit(url)
     return (
         parts.scheme,
@@ -394,6 +382,6 @@ def _origin(url: str) -> tuple[str, str, int | None]:
 
 
 def _with_token(profile: store.Profile | None, name: str) -> tuple[store.Profile, Token]:
-    if profile is None or profile.token is None:
-        raise NotSignedInError(f"Nobody is signed in as {name!r} yet. Open {ONBOARDING} and sign in there.")
-    return profile, profile.token
+    if profile is None or not (profile.token or profile.method.needs_no_person):
+        raise store.nobody_signed_in(name, is_saved=profile is not None)
+    return profile, profile.token or tokens.NO_TOKEN

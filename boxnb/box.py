@@ -7,11 +7,10 @@ import time
 from . import store, transfer
 from .api.connection import Connection
 from .cards import card_html
-from .datasets import content, estimate, event_log, listing, people, sharing
-from .errors import NotSignedInError
+from .datasets import console, content, estimate, event_log, listing, people, sharing
+from .errors import SettingError
 from .harvest import harvest
 from .oauth import Clock
-from .oauth.failures import ONBOARDING
 from .signin import practice
 
 
@@ -35,6 +34,7 @@ class Box(Connection):
     shared_links = sharing.shared_links
     events = event_log.events
     frame = listing.frame
+    console = console.console
     estimate = estimate.estimate
     harvest = harvest
     upload = transfer.upload
@@ -51,9 +51,21 @@ class Box(Connection):
             ("Role", str(account.get("role") or "unknown")),
             ("Enterprise", f"{enterprise} ({profile.client.server.name})"),
             ("Access token", f"{token.minutes_left(now)} minutes left"),
-            ("Refresh token", f"{token.days_left(now)} days left, fingerprint {token.fingerprint}"),
+            self._how_it_continues(),
             ("Calls", f"{self.session.ledger.calls} in this session"),
         ]
+
+    def _how_it_continues(self) -> tuple[str, str]:
+        """Return the label and the value that say how the sign-in outlasts its access token."""
+        token, method = self.session.auth.saved_token, self.profile.method
+        if method.needs_no_person:
+            subject = method.settings.get("box_subject_type", "enterprise")
+            return (
+                "Signs in with",
+                f"client credentials, for the {subject} {method.settings.get('box_subject_id')}",
+            )
+        days = token.days_left(self.session.auth.now())
+        return "Refresh token", f"{days} days left, fingerprint {token.fingerprint}"
 
     def __repr__(self) -> str:
         lines = "\n".join(f"  {label:<14} {value}" for label, value in self._facts())
@@ -71,22 +83,27 @@ def connect(profile: str, *, clock: Clock = time.time) -> Box:
     ----------
     profile : str
         A saved profile. ``"sandbox"`` starts the sandbox if it is not running. If nobody is signed in there yet,
-        it also signs in as the sandbox's admin and prints that it did.
+        it also signs in as the sandbox's admin and prints that it did. ``"sandbox-governance"`` does the same with an app
+        that can read retention policies and the content of the whole company.
     clock : callable, default time.time
         Returns seconds since the epoch.
 
     Raises
     ------
     NotSignedInError
-        No sign-in is saved. The message names the notebook to sign in with.
+        No sign-in is saved. The message says how to sign in.
+    SettingError
+        The profile is a server other than Box.
     TokenStoreError
         The saved profile cannot be read.
     """
-    if profile == practice.PROFILE:
-        practice.ready()
+    if practice.is_practice(profile):
+        practice.ready(profile)
     saved = store.load(profile)
-    if saved is None or saved.token is None:
-        raise NotSignedInError(
-            f"Nobody is signed in as {profile!r} yet. Open {ONBOARDING} and sign in there."
+    if saved is not None and not saved.is_box:
+        raise SettingError(
+            f"{profile!r} is a saved server, not a sign-in to Box. Use boxnb.servers.connect({profile!r})."
         )
+    if saved is None or not saved.has_access:
+        raise store.nobody_signed_in(profile, is_saved=saved is not None)
     return Box(profile, clock=clock)

@@ -9,6 +9,7 @@
     |   |-- AccessDeniedError         the resource owner denied access
     |   |-- InvalidGrantError         the code or refresh token was already used, has expired or was revoked
     |   |-- InvalidClientError        the client ID or secret was refused
+    |   |-- CredentialsRefusedError   the saved user name, password or key was refused; it is not sent again
     |   |-- TokenEndpointError        the token endpoint's response is not usable
     |   |-- SignInCancelled, SignInTimeout
     |-- NotSignedInError              no sign-in is saved for this profile
@@ -115,6 +116,10 @@ class InvalidClientError(SignInError):
     """The client ID or the client secret was refused (RFC 6749 5.2)."""
 
 
+class CredentialsRefusedError(SignInError):
+    """The server refused the saved user name, password or key. They are not sent again, because that could lock the account."""
+
+
 class TokenEndpointError(SignInError):
     """The token endpoint's response is not usable: an error page, an unexpected status or invalid JSON."""
 
@@ -178,6 +183,10 @@ class IdError(ArgumentError):
     """An argument is not a Box ID. No request was sent."""
 
 
+class ConsoleError(ArgumentError):
+    """A report of the Admin Console is not there, or a file is not such a report. The message says where boxnb looked."""
+
+
 class FrameError(BoxNotebookError, ValueError):
     """A DataFrame argument lacks a column that a report or dataset needs. The message names it."""
 
@@ -187,7 +196,15 @@ class HostNotAllowedError(BoxNotebookError):
 
 
 class MissingPackageError(BoxNotebookError, ImportError):
-    """An optional package is not installed. The message contains the command that installs it."""
+    """An optional package is not installed. The message contains the command that installs it.
+
+    Attributes
+    ----------
+    reason : str
+        Why it cannot be imported, as Python says it.
+    """
+
+    reason = ""
 
 
 def require(feature: str, requirement: str, *modules: str) -> None:
@@ -201,11 +218,13 @@ def require(feature: str, requirement: str, *modules: str) -> None:
         try:
             importlib.import_module(module)
         except ImportError as error:
-            raise MissingPackageError(
+            missing = MissingPackageError(
                 f"{feature} needs one more package: pip install '{requirement}' ({error}).",
                 name=error.name,
                 path=error.path,
-            ) from None
+            )
+            missing.reason = str(error)
+            raise missing from None
 
 
 class SandboxError(BoxNotebookError):

@@ -6,6 +6,7 @@ fingerprints differ, so a refresh is visible although the tokens are not.
 
 from __future__ import annotations
 
+import base64
 import functools
 import hashlib
 import hmac
@@ -226,7 +227,7 @@ class Header(str):
     _secret: Secret
 
     def __new__(cls, scheme: str, secret: Secret) -> Header:
-        """Return a value such as ``Bearer ...``.
+        """Return a value such as ``Bearer ...``, or only the secret if ``scheme`` is empty.
 
         Raises
         ------
@@ -235,13 +236,13 @@ class Header(str):
         """
         if not (secret.reveal().isascii() and secret.reveal().strip().isprintable()):
             raise ValueError("The secret contains characters that cannot be sent in a header.")
-        self = super().__new__(cls, f"{scheme} {secret}")
+        self = super().__new__(cls, f"{scheme} {secret}".lstrip())
         self._scheme, self._secret = scheme, secret
         return self
 
     def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
         """Return the bytes to send, without spaces and line breaks around the secret."""
-        return f"{self._scheme} {self._secret.reveal().strip()}".encode(encoding, errors)
+        return f"{self._scheme} {self._secret.reveal().strip()}".lstrip().encode(encoding, errors)
 
     def __reduce_ex__(self, protocol: object) -> Any:
         return str, (str(self),)
@@ -250,3 +251,12 @@ class Header(str):
 def bearer(token: Secret) -> Header:
     """Return the value of ``Authorization`` for an access token (RFC 6750 2.1)."""
     return Header("Bearer", token)
+
+
+@sealed
+def basic_pair(username: str, password: Secret) -> Secret:
+    """Return a user name and a password, encoded as RFC 7617 2 requires, in UTF-8 (2.1).
+
+    The encoded form is a secret too, so that logs redact it.
+    """
+    return Secret(base64.b64encode(f"{username}:{password.reveal()}".encode()).decode())

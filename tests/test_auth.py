@@ -44,9 +44,9 @@ def acme(sandbox: Sandbox) -> store.Profile:
     return sign_in(sandbox)
 
 
-def test_without_a_sign_in_the_error_names_the_notebook() -> None:
-    """The error says in which notebook to sign in."""
-    with pytest.raises(NotSignedInError, match="01-register-and-sign-in"):
+def test_without_a_sign_in_the_error_names_the_command() -> None:
+    """The error says how to sign in."""
+    with pytest.raises(NotSignedInError, match="boxnb sign-in "):
         RotatingAuth("acme")
 
 

@@ -21,9 +21,19 @@ import requests
 import trustme
 
 import boxnb
-from boxnb import basic, store
-from boxnb.errors import ApiError, HostNotAllowedError, NetworkError, NotSignedInError, WaitNotice
+from boxnb import basic, servers, store
+from boxnb.api import retrying
+from boxnb.errors import (
+    ApiError,
+    HostNotAllowedError,
+    NetworkError,
+    NotSignedInError,
+    RateLimitError,
+    WaitNotice,
+)
+from boxnb.local import private_files
 from boxnb.sandbox import devices
+from boxnb.servers import ServerSession, session
 
 PASSWORD = "grüne Türen 9"  # not only ASCII, as users choose them
 PAIR = base64.b64encode(f"reader:{PASSWORD}".encode()).decode()
@@ -87,7 +97,7 @@ def server() -> Iterator[ScriptedServer]:
 
 @pytest.fixture(autouse=True)
 def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(basic, "BACKOFF", 0.0)
+    monkeypatch.setattr(retrying, "_backoff", lambda attempt: 0.0)
 
 
 def test_the_pages_of_the_practice_server_become_a_dataframe() -> None:
@@ -121,29 +131,29 @@ def test_writes_are_not_retried(server: ScriptedServer, failure: tuple[int, dict
     assert len(server.requests) == 1
 
 
-def test_reads_are_given_up_after_six_attempts(server: ScriptedServer) -> None:
+def test_reads_are_given_up_after_five_attempts(server: ScriptedServer) -> None:
     """If every attempt fails, the last response becomes an error."""
     server.responses = [(503, {})] * 10
-    with pytest.raises(ApiError, match=r"127.0.0.1 responded with 503 Service Unavailable for /devices"):
+    with pytest.raises(ApiError, match=r"No usable response: 503 for /api/devices.*tried 5 times"):
         basic.connect("mdm").get_json("/devices")
-    assert len(server.requests) == basic.ATTEMPTS
+    assert len(server.requests) == retrying.ATTEMPTS
 
 
 def test_a_wait_of_hours_is_an_error_with_a_time_to_retry(server: ScriptedServer) -> None:
     """If the server asks for a wait beyond the limit, the error comes immediately and says when to try again."""
     server.responses = [(429, {"Retry-After": "36000"})]
-    with pytest.raises(ApiError, match=r"asks you to wait 10 hours\. Run this again after .*\d\d:\d\d"):
+    with pytest.raises(RateLimitError, match=r"asks you to wait 10 hours\. Run this again after .*\d\d:\d\d"):
         basic.connect("mdm").get_json("/devices")
     assert len(server.requests) == 1
 
 
-def test_a_wait_of_a_few_seconds_is_reported(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wait_of_a_few_seconds_is_reported(server: ScriptedServer) -> None:
     """A warning says when the wait ends, and a value that cannot be read does not cause a long wait."""
     waits: list[float] = []
-    monkeypatch.setattr("urllib3.util.retry.time.sleep", waits.append)
     server.responses = [(429, {"Retry-After": "8"}), (429, {"Retry-After": "soon"})]
+    http = ServerSession(servers.load("mdm"), sleep=waits.append, monotonic=lambda: 1000.0 + sum(waits))
     with pytest.warns(WaitNotice, match=r"asked boxnb to wait: waiting 8 seconds, continuing after"):
-        basic.connect("mdm").get_json("/devices")
+        http.get_json("/devices")
     assert waits[0] == 8
     assert all(seconds < 5 for seconds in waits[1:])
 
@@ -152,8 +162,8 @@ def test_a_server_that_does_not_respond_is_given_up(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every call has a timeout."""
-    monkeypatch.setattr(basic, "TIMEOUT", (5.0, 0.2))
-    server.responses = ["silence"] * basic.ATTEMPTS
+    monkeypatch.setattr(session, "TIMEOUT", (5.0, 0.2))
+    server.responses = ["silence"] * retrying.ATTEMPTS
     with pytest.raises(NetworkError, match=r"did not respond in time|is incomplete|no complete response"):
         basic.connect("mdm").get_json("/devices")
     while server.responses:  # on a busy computer the last call arrives late
@@ -167,9 +177,9 @@ def test_a_wrong_password_and_unusual_responses_have_their_own_errors(server: Sc
     """A 401, a 404 and a proxy's page each have their own error."""
     http = basic.connect("mdm")
     for response, words in (
-        ((401, {}), "refused the user name or password. Save them again"),
-        ((404, {}), "responded with 404 Not Found"),
-        ((200, {"text": "yes"}), "for /devices is not JSON"),
+        ((200, {"text": "yes"}), "No usable response: 200 for /api/devices"),
+        ((404, {}), r"has nothing at this path.*404 for /api/devices"),
+        ((401, {}), r"refused the user name or the password of 'reader' \(401\)\. Save them again"),
     ):
         server.responses = [response]
         with pytest.raises(ApiError, match=words):
@@ -184,7 +194,7 @@ def test_the_password_is_sent_only_to_its_own_server(server: ScriptedServer) -> 
         f"https://127.0.0.1:{server.server_port}/api",
         f"http://127.0.0.1:{server.server_port}@evil.example/",
     ):
-        with pytest.raises(HostNotAllowedError, match="is not sent to"):
+        with pytest.raises(HostNotAllowedError, match="are not sent to"):
             http.get(url)
     with running(ScriptedServer()) as other:
         server.responses = [(302, {"Location": f"http://localhost:{other.server_port}/elsewhere"})]
@@ -224,7 +234,7 @@ def test_netrc_does_not_replace_the_password(
 def test_the_password_is_in_a_private_file_and_never_shown(server: ScriptedServer) -> None:
     """The file is private, and the log of a run does not show the password, either in plain text or in base64."""
     assert basic.path("mdm").stat().st_mode & 0o777 == 0o600
-    assert basic.path("mdm").parent == store.home() / "servers"
+    assert basic.path("mdm").parent == store.home() / "profiles"
     http = basic.connect("mdm")
     assert PASSWORD not in repr(http) + repr(vars(http))
     with boxnb.run("careless") as run:
@@ -246,7 +256,7 @@ def test_a_session_cannot_be_pickled(server: ScriptedServer) -> None:
 def test_the_password_is_sent_unencrypted_only_to_this_computer(tmp_path: Path) -> None:
     """A URL without https is refused, because the password could be read in transit."""
     for url in ("http://mdm.example.com/api", "ftp://mdm.example.com", "mdm.example.com"):
-        with pytest.raises(ValueError, match=r"travel (in clear|unencrypted)"):
+        with pytest.raises(ValueError, match=r"travel unencrypted"):
             basic.save("mdm", url, "reader", "x")
     bundle = tmp_path / "ca.pem"
     bundle.write_text("")
@@ -257,9 +267,11 @@ def test_the_password_is_sent_unencrypted_only_to_this_computer(tmp_path: Path) 
 
 @pytest.mark.parametrize("content", [None, b"", b"{}", b"[]", b"\xff"])
 def test_a_server_that_is_not_saved_is_reported(content: bytes | None) -> None:
-    """The error for a missing or damaged file contains the call that saves the server."""
+    """The error for a missing file, or a damaged one of an older boxnb, contains the call that saves the server."""
     if content is not None:
-        basic.save("mdm", "https://mdm.example.com", "reader", "x").write_bytes(content)
+        older = store.home() / "servers" / "mdm.json"
+        private_files.private_folder(older.parent)
+        private_files.write_private(older, content)
     with pytest.raises(NotSignedInError, match=r"boxnb\.basic\.save"):
         basic.connect("mdm")
     for name in ("", "../x", "a/b", ".x"):

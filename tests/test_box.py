@@ -96,9 +96,9 @@ def test_status_with_nothing_saved() -> None:
 
 
 def test_an_expired_sign_in_is_reported(box: boxnb.Box) -> None:
-    """After 61 days by the server's clock, the error names the notebook to open."""
+    """After 61 days by the server's clock, the error names the command that signs in."""
     boxnb.sandbox.clock.advance(61 * 86400)
-    with pytest.raises(InvalidGrantError, match=r"61 days.*01-register-and-sign-in"):
+    with pytest.raises(InvalidGrantError, match=r"61 days.*boxnb sign-in "):
         boxnb.connect("sandbox").users()
     with pytest.raises(InvalidGrantError, match="61 days"):
         boxnb.connect("sandbox").users()
@@ -106,7 +106,7 @@ def test_an_expired_sign_in_is_reported(box: boxnb.Box) -> None:
 
 def test_connect_without_a_sign_in_is_reported_in_one_line() -> None:
     """A notebook shows the error as one line, without a traceback."""
-    with pytest.raises(NotSignedInError, match="01-register-and-sign-in") as caught:
+    with pytest.raises(NotSignedInError, match="boxnb sign-in ") as caught:
         boxnb.connect("acme")
     assert isinstance(caught.value, BoxNotebookError)
     assert len(caught.value._render_traceback_()) == 1

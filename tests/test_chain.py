@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,8 +11,8 @@ import keyring
 import pytest
 from box_sdk_gen import AccessToken
 from keyring.backend import KeyringBackend
-from posix_modules import resource
 from signing import practice_client, sign_in
+from small_files import UNLIMITED, limit_files
 
 import boxnb
 from boxnb import oauth, runs, sdk, store
@@ -63,10 +62,9 @@ def test_a_pair_that_cannot_be_saved_is_saved_by_the_next_call(strict: Sandbox) 
 
     def work() -> str:
         kernel = boxnb.connect("acme")
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         results = []
-        for limit in (200, 200, resource.RLIM_INFINITY, resource.RLIM_INFINITY):
-            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+        for limit in (200, 200, UNLIMITED, UNLIMITED):
+            limit_files(limit)
             try:
                 results.append(str(kernel.get("/users/me")["type"]))
             except TokenStoreError as error:
@@ -379,11 +377,10 @@ def test_a_pair_of_the_sdk_is_not_lost_if_saving_fails(strict: Sandbox) -> None:
             refresh_token=token.refresh_token.reveal() if token.refresh_token else None,
             expires_in=3600,
         )
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (200, resource.RLIM_INFINITY))
+        limit_files(200)
         with pytest.raises(TokenStoreError):
             storage.store(pair)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        limit_files(UNLIMITED)
         return str(storage.get().access_token == pair.access_token)
 
     assert in_child(work) == "True"

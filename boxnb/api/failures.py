@@ -21,6 +21,8 @@ from ..oauth.failures import capitalized, display_name
 from ..redaction import one_line, redact
 from ..transport.network_trouble import proxy_wants_password
 from ..transport.waits import moment, retry_after, span, until
+from . import versions
+from .writes import UNSURE, is_read
 
 SCOPES = (
     ("/users/me", None),
@@ -42,8 +44,6 @@ CONSOLE = {
     "root_readonly": "'Read all files and folders'",
 }
 """What the Developer Console calls these scopes (same guide)."""
-
-READ_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 _ADMIN = "Ask your admin."
 _MEANINGS = {
@@ -172,6 +172,9 @@ def api_error(response: requests.Response) -> ApiError:
         return failure.error(
             AccessTokenRejectedError, f"The access token was refused{after_refresh}", "Sign in again."
         )
+    if status in (400, 404) and (advice := versions.advice(response, code, failure.reason)):
+        kind = NotFoundError if status == 404 else ApiError
+        return failure.error(kind, "This endpoint needs another version of the API", advice)
     if status == 403 and code == "insufficient_scope":
         advice = "Ask the person who registered the app at {box} to add it, then sign in again."
         if failure.from_box:
@@ -262,6 +265,8 @@ def _unusable(failure: _Failure) -> ApiError:
     status = failure.facts["status"]
     attempts = _attempts(failure.record) if status >= 500 else ""
     call = ""
+    if status >= 500 and not is_read(failure.response.request.method, failure.response.url):
+        return failure.error(BoxUnavailableError, "No usable response", f"{attempts}{UNSURE.capitalize()}.")
     remedy = "look at status.box.com." if failure.server == "Box" else "ask the operator of {box}."
     if status < 400 or not failure.body:
         content_type = failure.response.headers.get("Content-Type", "no content type").split(";")[0]
@@ -359,7 +364,7 @@ def _status_phrase(status: int) -> str:
 def _console_name(response: requests.Response) -> str:
     """Return the name of the checkbox in the Developer Console for a call that was refused because the app lacks a scope."""
     scope = scope_of(response.url.partition("?")[0] + "?stream_type=admin")
-    if scope == "root_readonly" and response.request.method not in READ_METHODS:
+    if scope == "root_readonly" and not is_read(response.request.method, response.url):
         return "'Read and write all files and folders'"
     return CONSOLE.get(scope or "", "the scope that this call needs")
 

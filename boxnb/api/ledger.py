@@ -131,7 +131,8 @@ class Ledger:
                 private_files.write_private(self._file, json.dumps(ledger).encode())
         except (OSError, TokenStoreError, filelock.Timeout) as error:
             private_files.say_once(
-                self._file, f"The ledger of calls could not be saved ({type(error).__name__})."
+                self._file,
+                f"The ledger of calls is not up to date, which does no other harm. {_reason(error, self._file)}",
             )
 
 
@@ -197,3 +198,9 @@ def _flush_if_alive(reference: weakref.ref[Ledger]) -> None:
     ledger = reference()
     if ledger is not None and ledger.owner == os.getpid():
         ledger.flush()
+
+
+def _reason(error: OSError | TokenStoreError, file: Path) -> str:
+    if isinstance(error, TokenStoreError):
+        return str(error)
+    return str(private_files.explained(error, file, "written"))

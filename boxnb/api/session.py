@@ -1,73 +1,34 @@
-"""A ``requests`` session for one profile: base URL, timeouts, bounded retries, a ledger, and Box's errors as exceptions."""
+"""A ``requests`` session for one profile: base URL, Box's rate limits, its errors as exceptions, and what scopes it proves."""
 
 from __future__ import annotations
 
 import re
-import threading
 import time
-import warnings
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
 
-from .. import store
 from ..auth import RotatingAuth
-from ..errors import NetworkError, WaitNotice
-from ..oauth.failures import capitalized, display_name
+from ..errors import NetworkError
+from ..oauth.failures import display_name
 from ..secret import sealed
-from ..transport.network_trouble import hopeless, network_trouble
-from ..transport.sessions import (
-    NETWORK_ERRORS,
-    Session,
-    files_sent,
-    never_connected,
-    read_within,
-    unsigned_session,
-)
-from ..transport.waits import NOTICED, retry_after, wait_sentence
+from ..transport.network_trouble import network_trouble, sandbox_has_stopped
+from ..transport.sessions import NETWORK_ERRORS, never_connected, unsigned_session
 from . import arguments, ids
-from .failures import READ_METHODS, CallRecord, api_error, attach_record, endpoint, scope_of
-from .ledger import Ledger
+from .failures import api_error, scope_of
 from .rate_limit import LIMITS, Pacer
-
-TIMEOUT = (10.0, 60.0)
-"""The most seconds to wait for a connection, and then for the next byte of the response."""
-
-DEADLINE = 120.0
-"""The most seconds that a whole response may take, even if bytes keep arriving. Enough for a page of 5 MB at 42 kB/s."""
-
-POOL = 20
-"""The number of connections to keep open, so that threads do not wait for one another."""
-
-ATTEMPTS = 5
-PATIENCE = 180.0
-"""The most seconds that one call waits between its attempts, in total. After that, its last response is returned."""
-
-_REDIRECTS = {301, 302, 303, 307, 308}
+from .retrying import ATTEMPTS as ATTEMPTS
+from .retrying import PATIENCE, REDIRECTS, TIMEOUT, RetryingSession
+from .writes import UNSURE, is_read
 
 
-class BoxSession(Session):
+class BoxSession(RetryingSession):
     """A ``requests.Session`` for raw requests to Box with one profile.
 
-    A path such as ``"/users/me"`` is relative to the profile's API URL. Reads are retried after a lost connection,
-    429 and 5xx. Writes are retried only after 429 or if no connection was made, because Box may have carried out a write
-    even though its response was lost. A request whose content can be read only once is never retried. ``Retry-After`` is respected.
-    Redirects are followed without the token and without any of Box's headers.
-
-    Attributes
-    ----------
-    calls : deque of dict
-        The most recent requests, including retries: ``endpoint``, ``status`` (0 without a response), ``ms``, ``bytes``.
-    ledger : Ledger
-        All requests, counted by endpoint.
-    deadline : float
-        The most seconds that a whole response may take. After that, it counts as lost. Streams have no deadline.
-    on_wait : callable or None
-        Called with one line of text before a wait of more than a few seconds. If it is None, the line is issued as a warning of
-        class :class:`boxnb.errors.WaitNotice`.
+    A path such as ``"/users/me"`` is relative to the profile's API URL. Requests are retried as
+    :class:`boxnb.api.retrying.RetryingSession` says. Redirects are followed without the token and without any of Box's headers.
     """
 
     def __init__(
@@ -77,22 +38,9 @@ class BoxSession(Session):
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__()
+        super().__init__(auth.profile_name, auth.profile.verify, sleep=sleep, clock=clock)
         self.auth: RotatingAuth = auth
-        self.verify = auth.profile.verify
-        self.headers["User-Agent"] = "boxnb"
-        adapter = requests.adapters.HTTPAdapter(pool_maxsize=POOL)
-        for scheme in ("https://", "http://"):
-            self.mount(scheme, adapter)
-        self.calls: deque[dict[str, Any]] = deque(maxlen=10_000)
-        self._home = store.home()  # a lesson's session keeps the lesson's home folder in every thread
-        self.ledger = Ledger(self._home / "ledger" / f"{auth.profile_name}.json")
-        self.deadline = DEADLINE
-        self.on_wait: Callable[[str], None] | None = None
-        self._announcing, self._announced_end = threading.Lock(), 0.0
         self._pacers: dict[str, Pacer] = {}
-        self._sleep = sleep
-        self._monotonic = clock
 
     def url(self, path: str) -> str:
         """Return the full URL of a path of the API; a full URL is returned unchanged."""
@@ -107,59 +55,18 @@ class BoxSession(Session):
         options.setdefault("timeout", TIMEOUT)
         follow = options.pop("allow_redirects", True)
         response = self._request_with_retries(verb, full_url, options)
-        if follow and response.status_code in _REDIRECTS and "Location" in response.headers:
+        if follow and response.status_code in REDIRECTS and "Location" in response.headers:
             return self._follow_redirect(response, options)
         return response
 
-    def _request_with_retries(self, verb: str, url: str, options: dict[str, Any]) -> requests.Response:
-        waited = 0.0
-        limits = self._limits_for(url, options)
-        files = files_sent(options)
-        attempts = 1 if files is None else ATTEMPTS
-        attempt = 0
-        while True:
-            attempt += 1
-            for pacer in limits:
-                pacer.wait()
-            for file, position in files or ():
-                file.seek(position)
-            started = self._monotonic()
-            try:
-                response = super().request(verb, url, allow_redirects=False, **{**options, "stream": True})
-                if not options.get("stream"):
-                    read_within(response, self.deadline)
-            except NETWORK_ERRORS as error:
-                self._note(verb, url, 0, started, 0, attempt)
-                if (
-                    attempt == attempts
-                    or hopeless(error)
-                    or not (verb in READ_METHODS or never_connected(error))
-                ):
-                    raise
-                wait = _backoff(attempt)
-                why = f"No response from {self._box} on attempt {attempt} of {attempts}"
-                self.announce_wait(wait, wait_sentence(wait, why), waited)
-                self._sleep(wait)
-            else:
-                attach_record(response, CallRecord(self.auth.profile.client.server.name, attempt, waited))
-                for earlier in response.history:  # the 401 after which RotatingAuth refreshed the token
-                    self._note(verb, url, earlier.status_code, started, len(earlier.content), attempt)
-                size = 0 if options.get("stream") else len(response.content)
-                self._note(verb, url, response.status_code, started, size, attempt)
-                self._note_scope(response)
-                requested = retry_after(response)
-                wait = _backoff(attempt) if requested is None else requested
-                is_last = attempt == attempts or waited + wait > PATIENCE
-                if response.status_code == 429:
-                    limits[-1].pause_all(wait)  # pauses the calls of all threads and processes
-                if is_last or not _worth_retrying(verb, response.status_code):
-                    return response
-                response.close()
-                if response.status_code != 429:
-                    why = f"{self._box} returned {response.status_code} on attempt {attempt} of {attempts}"
-                    self.announce_wait(wait, wait_sentence(wait, why), waited)
-                    self._sleep(wait)
-            waited += wait
+    @property
+    def server(self) -> str:
+        """The name of the server, as its profile has it."""
+        return self.auth.profile.client.server.name
+
+    def _received(self, response: requests.Response) -> None:
+        """Record what a response shows about the scopes of this sign-in."""
+        self._note_scope(response)
 
     def pace(self, as_user: str | None = None) -> None:
         """Wait until a user's rate limit allows one more call, and count it. For a call that another process makes."""
@@ -183,35 +90,17 @@ class BoxSession(Session):
     def _pacer(self, user: str, limit: str) -> Pacer:
         name = f"{self.auth.profile_name}.{re.sub(r'[^A-Za-z0-9]', '_', user)}.{limit}"
         if name not in self._pacers:
-            file = self._home / "pace" / name
+            file = self.home / "pace" / name
             self._pacers[name] = Pacer(
                 file,
                 LIMITS[limit],
                 clock=self._monotonic,
                 sleep=self._sleep,
                 on_wait=self.announce_wait,
-                box=self._box,
+                box=display_name(self.server),
                 patience=PATIENCE,
             )
         return self._pacers[name]
-
-    @property
-    def _box(self) -> str:
-        """The name of the server, for messages."""
-        return display_name(self.auth.profile.client.server.name)
-
-    def announce_wait(self, seconds: float, line: str, waited: float = 0.0) -> None:
-        """Announce a wait before it starts, but only once if several threads wait until the same moment."""
-        end = self._monotonic() + seconds
-        with self._announcing:
-            if seconds + waited < NOTICED or abs(end - self._announced_end) < 1.0:
-                return
-            self._announced_end = end
-        line = capitalized(line)
-        if self.on_wait is not None:
-            self.on_wait(line)
-        else:
-            warnings.warn(line, WaitNotice, stacklevel=3)
 
     def _follow_redirect(self, response: requests.Response, options: dict[str, Any]) -> requests.Response:
         """Fetch the target of a redirect without credentials, because its URL alone grants access (Box guide *Download*)."""
@@ -225,12 +114,6 @@ class BoxSession(Session):
         size = 0 if stream else len(final_response.content)
         self._note("GET", "/download", final_response.status_code, started, size)
         return final_response
-
-    def _note(self, verb: str, url: str, status: int, started: float, size: int, attempt: int = 1) -> None:
-        milliseconds = round((self._monotonic() - started) * 1000, 1)
-        name = f"{verb} {endpoint(url)}"
-        self.calls.append({"endpoint": name, "status": status, "ms": milliseconds, "bytes": size})
-        self.ledger.note(name, status, milliseconds, size, repeat=attempt > 1)
 
     def _note_scope(self, response: requests.Response) -> None:
         """Record what a response shows about the scopes of this sign-in, because Box does not list them."""
@@ -259,16 +142,19 @@ class BoxSession(Session):
             response = self.request(method, path, **options)
         except OSError as error:  # from requests, or because the CA bundle does not exist
             if self.auth.profile.client.server.name == "sandbox" and never_connected(error):
-                raise NetworkError(
-                    "The sandbox has stopped. Run the cell with boxnb.connect again to start it."
-                ) from error
-            raise NetworkError(network_trouble(error)) from error
+                raise NetworkError(sandbox_has_stopped()) from error
+            is_lost = isinstance(error, NETWORK_ERRORS) and not never_connected(error)
+            is_unsure = is_lost and not is_read(method, path)
+            raise NetworkError(network_trouble(error, UNSURE if is_unsure else "try again")) from error
         if response.status_code >= 400:
             raise api_error(response)
         return response
 
     def get_bytes(self, path: str, **params: Any) -> bytes:
-        """Return the undecoded body of a ``GET`` request, for :class:`boxnb.frames.Table`."""
+        """Return the undecoded body of a ``GET`` request, for :class:`boxnb.frames.Table`.
+
+        ``as_user`` is the id of the user to act as. All other arguments are parameters of Box.
+        """
         return self._get(path, params).content
 
     def _get(self, path: str, params: dict[str, Any]) -> requests.Response:
@@ -293,11 +179,3 @@ class BoxSession(Session):
 
 def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request  # without an auth argument, requests would add credentials from .netrc
-
-
-def _worth_retrying(verb: str, status: int) -> bool:
-    return status == 429 or (verb in READ_METHODS and status in (500, 502, 503, 504))
-
-
-def _backoff(attempt: int) -> float:
-    return float(2 ** (attempt - 1))

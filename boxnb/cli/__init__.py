@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import BoxNotebookError
 from .exit_codes import FAILED, REFUSED, UNDELIVERED, USAGE
-from .terminal import complain
+from .terminal import complain, plain_warnings
 
 if TYPE_CHECKING:
     from .run import run_command
@@ -37,8 +37,12 @@ VERBS = {
     "lab": "copy the notebooks to a folder and open them in JupyterLab",
     "new": "copy one notebook, or the plain script, into the current folder",
     "sign-in": "sign in by text, in a terminal or over SSH",
+    "server": "save another server, such as a device manager, at hidden prompts",
+    "move-servers": "move the servers that an older boxnb saved into profiles",
+    "adopt": "take over the variables of an older script",
     "status": "show the saved sign-ins, without a call to Box",
     "doctor": "check everything between this computer and Box",
+    "contract": "compare Box with what boxnb expects of it, in at most 60 reads, and write one page",
     "sign-out": "revoke a saved sign-in and delete it from this computer",
     "keep-alive": "refresh a saved sign-in, so that it stays valid for another 60 days",
     "run": "execute a notebook, save it as HTML, and report the outcome",
@@ -70,9 +74,10 @@ def parser(verb: str | None = None) -> argparse.ArgumentParser:
         epilog="boxnb VERB --help explains one verb.",
     )
     top.add_argument("--version", action="version", version=_version())
-    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+    verbs = top.add_subparsers(dest="verb", metavar="VERB")
     for name, line in VERBS.items():
         verb_parser = verbs.add_parser(name, help=line, description=f"{line[0].upper()}{line[1:]}.")
+        verb_parser.set_defaults(fail=verb_parser.error)
         if name == verb:
             _module(name).arguments(verb_parser)
     return top
@@ -108,13 +113,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if verb == "lab" and "--" in words:
         cut = words.index("--")
         words, passed_on = words[:cut], words[cut + 1 :]
-    options = parser(verb).parse_args(words, argparse.Namespace(passed_on=passed_on))
+    top = parser(verb)
+    options, unknown = top.parse_known_args(words, argparse.Namespace(passed_on=passed_on))
+    if options.verb is None:
+        top.error("a verb is missing; boxnb lab opens the notebooks, and boxnb --help lists the verbs")
+    if unknown:
+        options.fail(f"unrecognized arguments: {' '.join(unknown)}")
     try:
-        return int(_module(options.verb).execute(options))
+        with plain_warnings(unless=options.verb == "lab"):
+            return int(_module(options.verb).execute(options))
     except BoxNotebookError as error:
         from .. import redaction
 
         complain(redaction.redact(str(error)))
         return USAGE if isinstance(error, ValueError) else FAILED
+    except OSError as error:
+        from ..transport.network_trouble import network_trouble
+
+        complain(network_trouble(error))
+        return FAILED
     except KeyboardInterrupt:
         return 128 + signal.SIGINT

@@ -59,9 +59,12 @@ def execute(options: argparse.Namespace) -> int:
         searched += 1
         affected += bool(found)
         lines += [f"{encoding.as_text(path)}: {place}: {kind}\n" for place, kind in found]
-    summary = (
-        f"{_counted(len(lines), 'possible secret')} in {affected} of {_counted(searched, 'notebook')}.\n"
+    found_in = (
+        f"in {affected} of {_counted(searched, 'notebook')}"
+        if lines
+        else f"in {_counted(searched, 'notebook')}"
     )
+    summary = f"{_counted(len(lines), 'possible secret') if lines else 'No secret found'} {found_in}.\n"
     exit_code = show("".join([*lines, summary, ADVICE if lines else ""]))
     return exit_code or (FAILED if lines else USAGE if unreadable else 0)
 

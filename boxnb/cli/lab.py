@@ -10,8 +10,8 @@ from ..errors import ArgumentError, MissingPackageError, require
 from ..local import encoding
 from . import notebook_copies, notebook_files
 from .exit_codes import FAILED
-from .temporary_python import install_command, requirement
-from .terminal import complain, show
+from .temporary_python import install_here
+from .terminal import complain, path_argument, show
 
 DEFAULT = Path("boxnb-notebooks")
 IGNORED = "data/.gitignore"
@@ -21,7 +21,7 @@ IGNORED = "data/.gitignore"
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this verb."""
     parser.add_argument(
-        "folder", nargs="?", type=Path, default=DEFAULT, metavar="FOLDER", help=f"default: {DEFAULT}"
+        "folder", nargs="?", type=path_argument, default=DEFAULT, metavar="FOLDER", help=f"default: {DEFAULT}"
     )
     parser.add_argument(
         "--update",
@@ -62,9 +62,20 @@ def report(copies: notebook_copies.Copies, folder: Path) -> str:
     if copies.offered:
         lines += ["Wrote the new versions of files that you have changed:", *_listed(copies.offered)]
     if copies.left_alone:
-        lines += ["Left alone, because you have changed them:", *_listed(copies.left_alone)]
+        lines += [
+            "Left alone, because boxnb did not write them, or you have changed them:",
+            *_listed(copies.left_alone),
+        ]
     if copies.outdated:
-        lines += ["boxnb has new versions; --update fetches them:", *_listed(copies.outdated)]
+        changed = [name for name in copies.outdated if name in copies.left_alone]
+        unchanged = [name for name in copies.outdated if name not in changed]
+        if unchanged:
+            lines += ["boxnb has new versions; --update replaces yours with them:", *_listed(unchanged)]
+        if changed:
+            lines.append(
+                "Yours differ from boxnb's; --update writes boxnb's next to them, as NAME.new.ipynb:"
+            )
+            lines += _listed(changed)
     if not any(copies):
         lines.append(f"The notebooks in {where} are up to date.")
     return "".join(f"{line}\n" for line in lines)
@@ -85,7 +96,7 @@ def _start(folder: Path, options: list[str]) -> int:
     except MissingPackageError as error:
         complain(
             f"JupyterLab cannot start ({error.name or 'jupyterlab'} is missing). The notebooks are in "
-            f"{encoding.as_text(folder)}. Install it with: {install_command()} '{requirement()}'"
+            f"{encoding.as_text(folder)}. Install it with: {install_here('lab')}"
         )
         return FAILED
     from jupyterlab.labapp import LabApp

@@ -8,10 +8,10 @@ import re
 from pathlib import Path, PurePosixPath
 
 from ..errors import ArgumentError
-from ..local import encoding, private_files
+from ..local import private_files
 from . import notebook_files
 from .exit_codes import FAILED
-from .notebook_copies import CopyError
+from .notebook_copies import cannot_write
 from .terminal import complain, show
 
 
@@ -30,7 +30,7 @@ def execute(options: argparse.Namespace) -> int:
     choices = available()
     if options.name is None:
         return show("".join(f"{name}\n" for name in ["script", *choices]))
-    name = notebook_files.SCRIPT if options.name == "script" else find(options.name, choices)
+    name = notebook_files.SCRIPT if options.name.lower() == "script" else find(options.name, choices)
     files = notebook_files.alone(name)
     main, *others = files
     if os.path.lexists(main):
@@ -61,7 +61,8 @@ def find(wanted: str, choices: list[str]) -> str:
     """
     key = wanted.replace("\\", "/").removesuffix(".ipynb").removeprefix("notebooks/").lower()
     exact = [choice for choice in choices if key in _names(choice)]
-    matches = exact or [choice for choice in choices if key and key in choice]
+    in_title = [choice for choice in choices if key and key in choice.rpartition("/")[2]]
+    matches = exact or in_title or [choice for choice in choices if key and key in choice]
     if len(matches) == 1:
         return f"{matches[0]}.ipynb"
     problem = "Several notebooks match" if matches else "No notebook is called"
@@ -93,7 +94,5 @@ def _write_new(path: Path, content: bytes) -> bool:
         return False
     except OSError as error:
         private_files.discard(path)  # the disk is full, and the file is not complete
-        raise CopyError(
-            f"Cannot write {encoding.as_text(path.absolute())}: {error.strerror}. Free space, or use another folder."
-        ) from None
+        raise cannot_write(error, path.absolute()) from None
     return True

@@ -24,6 +24,12 @@ class CopyError(BoxNotebookError):
     """A file cannot be written to the folder. The files that are already there are complete."""
 
 
+def cannot_write(error: OSError, path: Path) -> CopyError:
+    """Return the error for a file or folder that cannot be written."""
+    remedy = private_files.remedy(error, "choose another folder")
+    return CopyError(f"Cannot write {encoding.as_text(path)}: {error.strerror}. {remedy}.")
+
+
 class Copies(NamedTuple):
     """What a copy did, as names relative to the folder.
 
@@ -82,10 +88,8 @@ def copy(files: Mapping[str, bytes], folder: Path, *, update: bool = False) -> C
             text = json.dumps({"format": FORMAT, "files": recorded}, indent=1, sort_keys=True)
             _write(folder / RECORD, f"{text}\n".encode())
     except OSError as error:
-        path = error.filename or folder
-        raise CopyError(
-            f"Cannot write {encoding.as_text(path)}: {error.strerror}. Free space, or choose another folder."
-        ) from None
+        path = Path(os.fsdecode(error.filename)) if error.filename else folder
+        raise cannot_write(error, path.parent if path.suffix == ".draft" else path) from None
     return copies
 
 

@@ -52,6 +52,8 @@ def for_a_folder(name: str) -> bytes:
     content = (folder() / name).read_bytes()
     if name.endswith(".ipynb"):
         content = content.replace(_EXPORTS.encode(), _EXPORTS.removeprefix("../").encode())
+    elif name.endswith(".md"):
+        content = content.replace(b"of this repository", b"of the notebooks").replace(b" notebooks/", b" ")
     return content
 
 

@@ -12,9 +12,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from .. import basic, known_secrets, secret, store
+from .. import known_secrets
 from ..errors import BoxNotebookError
 from ..redaction import holds_secret, kinds_of_secrets, looks_secret
+from ..servers import saved as saved_servers
 
 _TERMINAL_COLOR = re.compile(r"\x1b\[[0-9;]*m")
 _LABEL = re.compile(r"<secret ([0-9a-f]{4})>")
@@ -41,31 +42,17 @@ def saved_secrets() -> SavedSecrets:
     """Load the secrets of every profile and server, so that :mod:`boxnb.redaction` recognizes them in every encoding."""
     kinds: dict[str, str] = {}
     unread: list[str] = []
-    for name in store.names():
+    for name in saved_servers.every_name():
         try:
-            saved = store.load(name)
+            saved = saved_servers.any_profile(name)
         except BoxNotebookError:
             unread.append(name)
             continue
-        if saved is None:
-            continue
-        secrets = {"client secret": saved.client.client_secret}
-        if saved.token is not None:
-            secrets |= {"access token": saved.token.access_token}
-            secrets |= {"refresh token": saved.token.refresh_token} if saved.token.refresh_token else {}
-        if saved.mail is not None:
-            secrets |= {"mail password": saved.mail.password}
-        kinds |= {
-            value.fingerprint: f"the {kind} of profile {name!r}" for kind, value in secrets.items() if value
-        }
-    for file in sorted((store.home() / "servers").glob("*.json")):
-        try:
-            credentials: Any = basic.connect(file.stem).auth
-        except (BoxNotebookError, ValueError):
-            unread.append(file.stem)
-            continue
-        for value in (credentials.password.decode(), credentials.pair.reveal()):
-            kinds[secret.fingerprint(value)] = f"the password of server {file.stem!r}"
+        if saved is not None:
+            noun = "profile" if saved.is_box else "server"
+            kinds |= {
+                value.fingerprint: f"the {what} of {noun} {name!r}" for what, value in saved.secrets().items()
+            }
     return SavedSecrets(kinds, unread)
 
 

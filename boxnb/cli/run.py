@@ -11,18 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from .. import redaction, runs, store
-from ..errors import BoxNotebookError, MailError, RunRefusedError
-from ..local import encoding
+from ..errors import BoxNotebookError, MailError, MissingPackageError, RunRefusedError
+from ..local import encoding, private_files
 from ..runs import execution, mail
 from ..runs.notebooks import UsageError, check_parameters, read
 from ..store import mail_settings
+from . import temporary_python
 from .exit_codes import FAILED, REFUSED, UNDELIVERED, USAGE
-from .terminal import complain
+from .terminal import complain, note, path_argument
 
 
-def notebook_arguments(parser: argparse.ArgumentParser) -> None:
+def notebook_arguments(parser: argparse.ArgumentParser, what: str) -> None:
     """Add the arguments that ``run`` and ``schedule`` have in common."""
-    parser.add_argument("notebook", type=Path, help="the path of a notebook")
+    parser.add_argument("notebook", type=path_argument, help=what)
     parser.add_argument("--profile", default="sandbox", help="the saved sign-in (default: sandbox)")
     parser.add_argument(
         "-p",
@@ -40,12 +41,14 @@ def notebook_arguments(parser: argparse.ArgumentParser) -> None:
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this verb."""
-    notebook_arguments(parser)
+    notebook_arguments(parser, "the path of a notebook")
     parser.add_argument(
         "--no-mail", action="store_true", help="do not send mail, even if the profile names recipients"
     )
     parser.add_argument(
-        "--folder", type=Path, help="the folder for the log and the HTML page (default: next to the profiles)"
+        "--folder",
+        type=path_argument,
+        help="the folder for the log and the HTML page (default: next to the profiles)",
     )
     parser.add_argument("--keep", type=int, default=30, help="how many logs to keep (default: 30)")
 
@@ -55,6 +58,10 @@ def execute(options: argparse.Namespace) -> int:
     try:
         check_folder(options.folder, "--folder")
         notebook, parameters = checked(options)
+        if options.folder is not None:
+            private_files.require_folder(options.folder.absolute(), "choose another one with --folder")
+        else:
+            private_files.require_folder(store.home() / "runs")
         return run(options, notebook, parameters)
     except (BoxNotebookError, ValueError) as error:
         complain(str(error))
@@ -143,7 +150,7 @@ def run_command(options: argparse.Namespace, parameters: dict[str, str]) -> list
 def run(options: argparse.Namespace, notebook: dict[str, Any], parameters: dict[str, str]) -> int:
     """Execute the notebook as one run. Return the exit code."""
     to = [] if options.no_mail else options.to or _recipients(options.profile)
-    profile = options.profile if to and _has_mail_settings(options.profile) else None
+    profile = options.profile if to and has_mail_settings(options.profile) else None
     this_run = runs.run(
         encoding.decoded(options.name or default_name(options)),
         to=to,
@@ -152,25 +159,44 @@ def run(options: argparse.Namespace, notebook: dict[str, Any], parameters: dict[
         keep=options.keep,
     )
     try:
+        note(
+            f"Running {encoding.as_text(options.notebook.name)} with the profile {options.profile!r}. Ctrl-C stops it."
+        )
         with this_run:
             execution.execute(this_run, options.notebook, notebook, options.profile, parameters)
     except RunRefusedError as error:
         complain(str(error))
         return REFUSED
+    except MissingPackageError as error:
+        complain(temporary_python.how_to_install("run", "automate", error.reason))
+        exit_code = FAILED
     except BoxNotebookError as error:
         complain(redaction.redact(str(error)))
-        return FAILED
+        exit_code = FAILED
     except SystemExit as stop:
-        return int(stop.code or 0) if isinstance(stop.code, int) else FAILED
+        exit_code = int(stop.code or 0) if isinstance(stop.code, int) else FAILED
     except KeyboardInterrupt:
-        return 128 + signal.SIGINT
+        exit_code = 128 + signal.SIGINT
     except Exception:  # noqa: BLE001  the run reports every error
         complain(this_run.problem)
-        return FAILED
-    return UNDELIVERED if this_run.undelivered else 0
+        exit_code = FAILED
+    else:
+        exit_code = UNDELIVERED if this_run.undelivered else 0
+    note(ending(this_run, stopped=exit_code > 128))
+    return exit_code
 
 
-def _has_mail_settings(profile: str) -> bool:
+def ending(this_run: runs.Run, *, stopped: bool) -> str:
+    """Return how a run ended and where its files are, for a person who watches."""
+    outcome = "Stopped" if stopped else this_run.outcome
+    lines = [f"{outcome} after {this_run.seconds:.0f} s."]
+    lines += [f"  Saved  {encoding.as_text(file)}" for file in this_run.files]
+    lines += [f"  Log    {encoding.as_text(this_run.log_file)}"] if this_run.log_file else []
+    return "\n".join(lines)
+
+
+def has_mail_settings(profile: str) -> bool:
+    """Return whether a profile has mail settings of its own."""
     try:
         return mail.settings_of(profile) is not None
     except MailError:

@@ -6,7 +6,6 @@ import argparse
 import os
 
 from .. import store
-from ..errors import NotSignedInError
 from ..signin.sign_out import sign_out
 from .exit_codes import FAILED
 from .terminal import complain, show
@@ -21,9 +20,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Sign out and return the exit code, which is 1 if the token may still work."""
     if not os.path.lexists(store.path(options.profile)):
-        raise NotSignedInError(
-            f"There is no profile {options.profile!r}. boxnb status lists the profiles that exist."
-        )
+        raise store.no_profile(options.profile)
     message = sign_out(options.profile)
     saved = store.load(options.profile)
     if saved is not None and saved.token is not None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shlex
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -43,6 +44,19 @@ def why_temporary(prefix: Path | None = None) -> str | None:
         f"This Python cannot be scheduled, because it is temporary: {tool} may delete {prefix} at any time. "
         f"Install boxnb for good: {command} '{requirement()}'. Then run this command again."
     )
+
+
+def how_to_install(verb: str, extra: str, reason: str) -> str:
+    """Return the message for a verb that needs a package which this Python cannot import, for the reason that Python gives."""
+    return f"boxnb {verb} needs a package that cannot be imported ({reason}). Install it with: {install_here(extra)}"
+
+
+def install_here(extra: str) -> str:
+    """Return the command that adds an extra of boxnb to this Python; another one may be called "python" on the PATH."""
+    command = install_command()
+    if command == "python -m pip install":
+        command = f"{shlex.quote(sys.executable)} -m pip install"
+    return f"{command} '{requirement(extra)}'"
 
 
 def install_command(prefix: Path | None = None) -> str:
@@ -77,9 +91,9 @@ def _made_by_uv(prefix: Path) -> bool:
     return False
 
 
-def requirement() -> str:
+def requirement(extra: str = "lab") -> str:
     """Return the requirement that installs the same boxnb: its name, and where it came from unless that is an index."""
-    name = "boxnb[lab]"
+    name = f"boxnb[{extra}]"
     try:
         text = metadata.distribution("boxnb").read_text("direct_url.json")
         origin: dict[str, Any] = json.loads(text or "{}")

@@ -1,8 +1,14 @@
-"""Print the text of a command, in any locale and into any pipe."""
+"""Print the text of a command, in any locale and into any pipe, and read a path from the command line."""
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 from ..local import output
 from .exit_codes import FAILED
@@ -19,6 +25,38 @@ def show(text: str) -> int:
         output.write(f"Cannot print the text: {error.strerror}.\n", sys.stderr)
         return FAILED
     return 0
+
+
+def note(text: str) -> None:
+    """Print a message for a person who watches. Under cron, where every line becomes an email, print nothing."""
+    if sys.stderr.isatty():
+        complain(text)
+
+
+@contextlib.contextmanager
+def plain_warnings(*, unless: bool = False) -> Iterator[None]:
+    """Print a warning that is meant for the user as one message, without the line of source that raised it."""
+    if unless:
+        yield
+        return
+    with warnings.catch_warnings():
+        original = warnings.showwarning
+
+        def show_plainly(message: Warning | str, category: type[Warning], *rest: Any, **options: Any) -> None:
+            if issubclass(category, UserWarning):
+                complain(f"Note: {message}")
+            else:
+                original(message, category, *rest, **options)
+
+        warnings.showwarning = show_plainly
+        yield
+
+
+def path_argument(text: str) -> Path:
+    """Return a path from the command line. An empty one, as from an unset variable, would be the current folder."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the path is empty; a variable in the command may not be set")
+    return Path(text)
 
 
 def complain(text: str) -> None:

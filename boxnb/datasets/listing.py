@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
+import json as json_format
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from ..api.arguments import query, text
+from ..api import endpoints
+from ..api.arguments import choice, query, text
+from ..api.endpoints import METHODS
 from ..errors import ApiError, BoxUnavailableError
 from ..frames import Table
 from ..frames.pages import Page, loads, loose, marker_of, paging_of
@@ -24,17 +26,33 @@ if TYPE_CHECKING:
 EXTRA = "extra"
 """The column of :class:`boxnb.frames.Table` for values that do not fit into any other column."""
 
+LIMITS = {"search": 200, "events": 500}
+"""The most entries per page, where that is not 1000 (Box's description, ``limit``)."""
+
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)")
 
 _Keys = tuple[str, ...]
 
 
-def frame(box: Connection, path: str, *, as_user: str | None = None, **params: Any) -> pd.DataFrame:
+def frame(
+    box: Connection,
+    path: str,
+    *,
+    method: Method = "GET",
+    json: Any = None,
+    version: str | None = None,
+    as_user: str | None = None,
+    **params: Any,
+) -> pd.DataFrame:
     """
     Pull any listing, one row per entry, as in ``box.frame("/webhooks")``.
 
     The first response shows how to request any further pages: by marker, by stream position or by offset. Box returns at
-    most 10,000 rows by offset. If there are more, the pull starts again with markers, if Box offers them.
+    most 10,000 rows by offset. If there are more, the pull starts again with markers, if Box offers them. With ``method="POST"``,
+    the body takes the marker: ``box.frame("/metadata_queries/execute_read", method="POST", json=query)`` returns all rows of
+    a metadata query.
 
     Parameters
     ----------
@@ -42,6 +60,12 @@ def frame(box: Connection, path: str, *, as_user: str | None = None, **params: A
     path : str
         A path relative to the API's base URL. The response is a listing, which is an object with ``entries``, or a single
         object, which becomes one row.
+    method : {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+        A write is repeated only after 429, or if no connection was made. If Box returns nothing, there are no rows.
+    json : dict or list, optional
+        The body, for all methods but GET.
+    version : str, optional
+        The version of the API that the endpoint needs, such as ``"2025.0"`` for ``/hubs``; the default is 2024.0.
     as_user : str, optional
     **params
         Box's own parameters, such as ``fields="name,size"``. To resume a pull that ended early, add those in
@@ -58,20 +82,27 @@ def frame(box: Connection, path: str, *, as_user: str | None = None, **params: A
     Raises
     ------
     ApiError
-        Box refused the request.
+        Box refused the request. If the endpoint needs another version, the message names it.
     ListingError
         There are more than 10,000 rows, and Box does not offer markers for this listing.
     """
-    path = text(path, "path")
+    path, verb = text(path, "path"), choice(method, "method", METHODS)
     counts = {
         name: number_of(params[name], name) for name in ("limit", "offset") if params.get(name) is not None
     }
-    query_params: dict[str, Any] = {"limit": 1000, **query(params), **counts}
-    if "marker" in query_params:
-        query_params["usemarker"] = "true"
+    query_params: dict[str, Any] = {**query(params), **counts}
+    options = {"json": json, "version": version}
+    if verb == "GET":
+        query_params = {"limit": LIMITS.get(path.strip("/"), 1000), **query_params}
+        if "marker" in query_params:
+            query_params["usemarker"] = "true"
 
-    def work(pull: _FramePull) -> None:
+    def work(pull: FramePull) -> None:
         pull.attrs["dataset"] = "frame"
+        pull.request = verb, options
+        if verb != "GET":
+            pull.send_all(path, query_params)
+            return
         first = pull.fetch(path, **query_params)
         if not (response := _object_of(first)):
             raise BoxUnavailableError(
@@ -90,21 +121,62 @@ def frame(box: Connection, path: str, *, as_user: str | None = None, **params: A
         pull.follow(*_pages_after(pull, path, first, query_params))
 
     recorded_query = {"path": path, **params}
-    return run_pull(box, f"frame {path}", (), recorded_query, work, as_user=as_user, pull_class=_FramePull)
+    if verb != "GET":
+        recorded_query["method"] = verb
+    name = f"frame {path}" if verb == "GET" else f"frame {verb} {path}"
+    return run_pull(box, name, (), recorded_query, work, as_user=as_user, pull_class=FramePull)
 
 
-class _FramePull(Pull):
+class FramePull(Pull):
     """A pull that holds decoded entries, because their columns are known only at the end."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.entries: list[Any] = []
+        self.request: tuple[str, dict[str, Any]] = ("GET", {})
+
+    def fetch(self, path: str, **params: Any) -> bytes:
+        """Return the body of one response to this pull's request; thread-safe."""
+        session = self._box.session
+        method, options = self.request
+        if method == "GET" and options.get("version") is None and options.get("json") is None:
+            return super().fetch(endpoints.url_of(session, method, path), **params)
+        self.check_stopped()
+        return endpoints.send(session, method, path, params, as_user=self._as_user, **options).content
+
+    def send_all(self, path: str, params: dict[str, Any]) -> None:
+        """Send a request that is not a GET. If its response has a next marker, send the same body again with that marker."""
+        method, options = self.request
+        marker = params.pop("marker", None)
+
+        def fetch(path: str, **paging: Any) -> bytes:
+            if (marker := paging.get("marker")) is not None:
+                body = options["json"] if isinstance(options["json"], dict) else {}
+                self.request = method, {**options, "json": {**body, "marker": marker}}
+            return self.fetch(path, **params)
+
+        first = fetch(path, marker=marker)
+        response = _object_of(first) if first.strip() else {}
+        if "entries" in response:
+            fetched = [first]
+            pages = by_marker(
+                lambda *args, **paging: fetched.pop() if fetched else fetch(*args, **paging),
+                self.add_page,
+                path,
+                marker=marker,
+            )
+            self.follow(pages, "marker")
+        elif response:
+            self.entries.append(response)
+            self.pages += 1
 
     def rows_in_flight(self) -> int:
+        """Return the number of rows fetched so far."""
         return len(self.entries)
 
     def tidy(self, frame: pd.DataFrame) -> pd.DataFrame:
-        frame = _frame_of(self.entries)
+        """Return the entries as a DataFrame."""
+        frame = frame_of(self.entries)
         self.odd = int(frame[EXTRA].notna().sum()) if EXTRA in frame else 0
         return frame
 
@@ -112,18 +184,21 @@ class _FramePull(Pull):
         """Decode and collect the entries of one page, and return its paging fields."""
         page, raw_entries = loose(content)
         page.rows = len(raw_entries)
-        entries = [_entry(raw) for raw in raw_entries]
-        if unread := sum(not isinstance(entry, dict) for entry in entries):
-            self.record_missing(f"{unread} entries that are not objects (see the column entry)")
         if position := page.stream_position:
             self.attrs["position"] = later_position(self.attrs.get("position", "0"), position)
+        self.add_entries([_entry(raw) for raw in raw_entries])
+        return page
+
+    def add_entries(self, entries: list[Any]) -> None:
+        """Add the decoded entries of one page."""
+        if unread := sum(not isinstance(entry, dict) for entry in entries):
+            self.record_missing(f"{unread} entries that are not objects (see the column entry)")
         self.entries += entries
         self.pages += 1
         self.report()
-        return page
 
 
-def _pages_after(pull: _FramePull, path: str, first: bytes, query: dict[str, Any]) -> tuple[Turning, str]:
+def _pages_after(pull: FramePull, path: str, first: bytes, query: dict[str, Any]) -> tuple[Turning, str]:
     """Return a generator that fetches the pages, and the name of the argument that resumes the pull.
 
     The first page has already been fetched.
@@ -191,7 +266,8 @@ def _object_of(content: bytes) -> dict[str, Any]:
     return response
 
 
-def _frame_of(entries: list[Any]) -> pd.DataFrame:
+def frame_of(entries: list[Any]) -> pd.DataFrame:
+    """Return a DataFrame of decoded entries, with inferred dtypes; see :func:`frame`."""
     rows = [dict(_flat(entry if isinstance(entry, dict) else {"entry": entry})) for entry in entries]
     names: dict[_Keys, str] = {}
     for keys in dict.fromkeys(keys for row in rows for keys in row):
@@ -207,7 +283,7 @@ def _frame_of(entries: list[Any]) -> pd.DataFrame:
     ]
     table = Table(columns)
     flat = [{fields[keys]: value for keys, value in row.items()} for row in rows]
-    table.add(json.dumps({"entries": flat}).encode())
+    table.add(json_format.dumps({"entries": flat}).encode())
     frame = table.frame()
     return frame.drop(columns=EXTRA) if frame[EXTRA].isna().all() else frame
 

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import pandas as pd
 
@@ -23,13 +23,28 @@ from ..secret import sealed
 from .paging import Turning, by_marker
 
 if TYPE_CHECKING:
-    from ..api.connection import Connection
+    from .. import store
 
 WORKERS = 8
 """The most calls in flight. At 80 ms per call, two are enough to reach Box's rate limit; more help only short pulls."""
 
 SHARE = 0.05
 """The share of the month's licensed calls above which a pull warns."""
+
+
+class Source(Protocol):
+    """What a pull reads from: a :class:`boxnb.api.connection.Connection`, or a session of another server."""
+
+    on_progress: Callable[[Progress], None] | None
+    last_partial: pd.DataFrame | None
+
+    @property
+    def session(self) -> Any:
+        """The session, which has a ``ledger``. A pull by Box's markers also calls its ``get_bytes``."""
+
+    @property
+    def profile(self) -> store.Profile:
+        """The saved sign-in."""
 
 
 class Listing(NamedTuple):
@@ -52,7 +67,7 @@ class Pull:
 
     def __init__(
         self,
-        box: Connection,
+        box: Source,
         table: Table,
         attrs: dict[str, Any],
         as_user: str | None,
@@ -92,9 +107,14 @@ class Pull:
         CancelledError
             The pull was interrupted. Only threads that are still running raise this.
         """
+        self.check_stopped()
+        content: bytes = self._box.session.get_bytes(path, **{"as_user": self._as_user, **params})
+        return content
+
+    def check_stopped(self) -> None:
+        """Raise ``CancelledError`` if the pull was interrupted."""
         if self._stopped:
             raise CancelledError("The pull was interrupted.")
-        return self._box.session.get_bytes(path, **{"as_user": self._as_user, **params})
 
     def listing(self, pages: Callable[..., Turning], path: str, **params: Any) -> Listing:
         """Fetch all pages of one listing without adding them to the table; thread-safe.
@@ -267,7 +287,7 @@ class Pull:
 
 @sealed
 def run_pull(
-    box: Connection,
+    box: Source,
     dataset: str,
     columns: tuple[Column, ...],
     query: dict[str, Any],

@@ -21,7 +21,17 @@ def with_paths(frame: pd.DataFrame, active: set[str], managed: set[str]) -> pd.D
     ordered_keys = key.iloc[order]
     first = ~ordered_keys.duplicated() | ordered_keys.isna()  # rows without an id are not duplicates
     once = frame.iloc[np.sort(order[first.to_numpy()])].reset_index(drop=True)
-    folders = once[(once["type"] == "folder") & once["id"].notna()]
+    paths = paths_of(once)
+    parent_paths = [paths.get(parent, ("", 1)) for parent in once["parent_id"].astype("object")]
+    once["path"] = pd.Series([path for path, _ in parent_paths], dtype="str")
+    once["depth"] = pd.Series([depth for _, depth in parent_paths], dtype="Int64")
+    once["ownership"] = ownership_of(once["owned_by_id"], active, managed)
+    return once.sort_values(["depth", "path", "name", "id"], ignore_index=True)
+
+
+def paths_of(items: pd.DataFrame) -> dict[str, tuple[str, int]]:
+    """Return the path and the depth of whatever is in each folder, as far as its ancestor folders are among the items."""
+    folders = items[(items["type"] == "folder") & items["id"].notna()]
     parents = dict(zip(folders["id"], folders["parent_id"], strict=True))
     names = dict(zip(folders["id"], folders["name"].fillna(NAMELESS), strict=True))
     paths: dict[str, tuple[str, int]] = {}
@@ -29,11 +39,7 @@ def with_paths(frame: pd.DataFrame, active: set[str], managed: set[str]) -> pd.D
         chain = ancestors(folder_id, parents)
         path = "/".join(names[folder] for folder in reversed(chain)).lstrip("/")
         paths[folder_id] = path, len(chain) + 1
-    parent_paths = [paths.get(parent, ("", 1)) for parent in once["parent_id"].astype("object")]
-    once["path"] = pd.Series([path for path, _ in parent_paths], dtype="str")
-    once["depth"] = pd.Series([depth for _, depth in parent_paths], dtype="Int64")
-    once["ownership"] = ownership_of(once["owned_by_id"], active, managed)
-    return once.sort_values(["depth", "path", "name", "id"], ignore_index=True)
+    return paths
 
 
 def ownership_of(owner: pd.Series, active: set[str], managed: set[str]) -> Any:

@@ -5,10 +5,10 @@
     practice = labs.practice("sandbox")   # a private sandbox and folder of profiles for this notebook
     practice.trace                        # every request, as a sequence diagram
     practice.timeline                     # how long each code and token lives
-    labs.lab("code-too-late")             # predict, run, explain; checked against the sandbox's record
+    labs.lab("code-used-twice")           # predict, run, explain; checked against the sandbox's record
 
 `exercise` describes a lab's question and evidence, and `exercises` contains one exercise for each lab. `lab` runs an
-exercise and decides when it is passed. `passed_labs` saves which labs are passed, and `certificates` shows them.
+exercise and decides when it is passed. `passed_labs` saves which labs are passed, and `practice_record` shows them.
 `practice` is a lesson's private sandbox.
 No other package of boxnb imports this one.
 """
@@ -20,14 +20,16 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from boxnb.labs.catalogue import EXERCISES, lab, laboratory
-from boxnb.labs.certificates import certificate, progress
-from boxnb.labs.certificates import table as passed
+from boxnb.labs.drawings import flow_picture, where_the_password_goes
 from boxnb.labs.exercise import Exercise
 from boxnb.labs.lab import Lab
 from boxnb.labs.other_server import Elsewhere, elsewhere
-from boxnb.labs.password_drawing import where_the_password_goes
 from boxnb.labs.practice import Practice, practice
+from boxnb.labs.practice_record import certificate as certificate
+from boxnb.labs.practice_record import progress, record_of_practice
+from boxnb.labs.practice_record import table as passed
 from boxnb.labs.timeline import Timeline
+from boxnb.labs.trace.fingerprints import addresses
 from boxnb.labs.trace.trace import Trace
 
 if TYPE_CHECKING:
@@ -41,13 +43,15 @@ __all__ = [
     "Practice",
     "Timeline",
     "Trace",
-    "certificate",
+    "addresses",
     "elsewhere",
+    "flow_picture",
     "lab",
     "laboratory",
     "passed",
     "practice",
     "progress",
+    "record_of_practice",
     "where_the_password_goes",
 ]
 

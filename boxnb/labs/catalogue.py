@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from boxnb.labs import passed_labs
 from boxnb.labs.exercise import Exercise
 from boxnb.labs.exercises.api import API_LABS
+from boxnb.labs.exercises.attacks import ATTACK_LABS
 from boxnb.labs.exercises.codes import CODE_LABS
 from boxnb.labs.exercises.theft import THEFT_LABS
 from boxnb.labs.exercises.tokens import TOKEN_LABS
@@ -16,22 +18,25 @@ from boxnb.labs.practice import require_sandbox
 EXERCISES: Final[dict[str, Exercise]] = {
     exercise.name: exercise
     for exercise in sorted(
-        (*CODE_LABS, *TOKEN_LABS, *API_LABS, *THEFT_LABS), key=lambda exercise: exercise.notebook
+        (*CODE_LABS, *TOKEN_LABS, *API_LABS, *ATTACK_LABS, *THEFT_LABS),
+        key=lambda exercise: exercise.notebook,
     )
 }
 
 
 def lab(name: str) -> Lab:
-    """Return a new lab by its name, such as ``"code-too-late"``.
+    """Return a new lab by its name, such as ``"code-used-twice"``.
 
     Raises
     ------
     ValueError
         No lab has this name; the message lists all names.
     """
+    name = passed_labs.RENAMED.get(name, name)
     if name not in EXERCISES:
         raise ValueError(f"There is no lab named {name!r}. Choose one of: {', '.join(EXERCISES)}.")
-    return Lab(EXERCISES[name])
+    lesson = [exercise for exercise in EXERCISES.values() if exercise.notebook == EXERCISES[name].notebook]
+    return Lab(EXERCISES[name], lesson)
 
 
 def laboratory(profile: str) -> Callable[[str], Lab]:

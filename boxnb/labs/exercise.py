@@ -14,6 +14,9 @@ Stage = Literal["predict", "run", "explain", "passed"]
 Record = list[dict[str, Any]]
 """What :meth:`boxnb.sandbox.Sandbox.record` returns: each request the sandbox received, oldest first."""
 
+SHORT_RUN = 5
+"""A learner waits for this many seconds without being told beforehand."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Choice:
@@ -34,10 +37,14 @@ class Exercise:
     evidence : callable
         Takes the sandbox's record. Returns a sentence that says what happened, or an empty string if the
         record does not show the failure.
+    happened : str
+        What the run does, in two to four sentences. The lab shows it after the run, and only then.
     predictions, explanations : tuple of Choice
         The choices that the lab offers.
     right_prediction, right_explanation : int
         The positions of the correct choices.
+    seconds : int
+        How long the run takes. The button says it where it is more than 5.
     """
 
     name: str
@@ -48,9 +55,11 @@ class Exercise:
     right_prediction: int
     act: Callable[[Practice], None]
     evidence: Callable[[Record], str]
+    happened: str
     why: str
     explanations: tuple[Choice, ...]
     right_explanation: int
     rule: str
     notebook: str = "03-break-it"
     rotation: str = "grace"
+    seconds: int = 2

@@ -6,10 +6,12 @@ right, and the record of the lab's private sandbox must show the failure.
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from boxnb.errors import TokenStoreError
 from boxnb.labs import lab_page, passed_labs
 from boxnb.labs.display import live
 from boxnb.labs.exercise import Exercise, Record, Stage
@@ -30,17 +32,25 @@ class Lab:
         The trace of the last run.
     found : str
         A sentence that says what the sandbox's record proves; empty if the record does not show the failure.
+    passed_at : float or None
+        When the lab was first passed, in seconds since the epoch, perhaps in an earlier kernel.
     """
 
-    def __init__(self, exercise: Exercise) -> None:
+    def __init__(self, exercise: Exercise, lesson: Sequence[Exercise] = ()) -> None:
+        """Show the lab's question, or when it was passed. ``lesson`` contains the labs of its notebook, in order."""
         self.exercise = exercise
+        self._lesson = lesson
         self.watchers: list[Callable[[], None]] = []
         self._lock = threading.Lock()
         self._view: Any = None
+        self.stage: Stage = "predict"
         self._clear()
+        self.passed_at = passed_labs.load().get(exercise.name)
+        if self.passed_at is not None:
+            self.stage = "passed"
 
     def _clear(self) -> None:
-        self.stage: Stage = "predict"
+        self.stage = "predict"
         self.prediction: int | None = None
         self.explanation: int | None = None
         self.busy = False
@@ -57,9 +67,11 @@ class Lab:
             watcher()
 
     def predict(self, choice: int) -> None:
-        """Predict what will happen. Only the first choice counts, right or wrong."""
+        """Predict what will happen. Only the very first choice is saved, right or wrong, also if the lab is done again."""
         if self.stage == "predict" and 0 <= choice < len(self.exercise.predictions):
             self.prediction, self.stage = choice, "run"
+            with contextlib.suppress(OSError, TokenStoreError):  # without a record of it, the lab still works
+                passed_labs.begin(self.exercise.name, right=choice == self.exercise.right_prediction)
             self._changed()
 
     def run(self, act: Callable[[Practice], None] | None = None) -> None:
@@ -70,7 +82,7 @@ class Lab:
         act : callable, optional
             Your own function to cause the failure instead of the lab's. It takes a :class:`Practice`.
         """
-        if self.stage == "predict" or not self._lock.acquire(blocking=False):
+        if self.prediction is None or not self._lock.acquire(blocking=False):
             return
         try:
             self.busy, self.problem = True, ""
@@ -108,7 +120,17 @@ class Lab:
         if choice == self.exercise.right_explanation and self.found:
             self.stage = "passed"
             passed_labs.mark_passed(self.exercise.name)
+            self.passed_at = passed_labs.load().get(self.exercise.name)
         self._changed()
+
+    @property
+    def following(self) -> Exercise | None:
+        """The next lab of the same lesson that is not passed yet; after the last one, the first that was left out."""
+        names = [exercise.name for exercise in self._lesson]
+        position = names.index(self.exercise.name) if self.exercise.name in names else 0
+        passed = passed_labs.load()
+        others = [*self._lesson[position + 1 :], *self._lesson[:position]]
+        return next((exercise for exercise in others if exercise.name not in passed), None)
 
     def reset(self) -> None:
         """Start over. A lab that was passed stays passed."""

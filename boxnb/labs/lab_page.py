@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import json
 import textwrap
+from datetime import UTC, datetime
 from typing import Protocol
 
 from boxnb.labs.display import escaped
-from boxnb.labs.exercise import Choice, Exercise, Stage
+from boxnb.labs.exercise import SHORT_RUN, Choice, Exercise, Stage
 from boxnb.labs.trace import diagram
 from boxnb.labs.trace.exchange import Exchange
 
@@ -34,6 +36,12 @@ class LabState(Protocol):
     found: str
     said: list[str]
     exchanges: list[Exchange]
+    passed_at: float | None
+
+    @property
+    def following(self) -> Exercise | None:
+        """The next lab of the same lesson."""
+        ...
 
 
 def page(lab: LabState) -> str:
@@ -45,15 +53,39 @@ def page(lab: LabState) -> str:
         f"<li{CURRENT_STEP if number == current else ''}{PAST_STEP if number < past_count else ''}>{label}</li>"
         for number, (_, label) in enumerate(STEPS)
     )
+    if lab.stage == "passed" and lab.prediction is None:
+        middle = _passed_earlier(lab)
+    else:
+        middle = [*_prediction_part(lab), *_run_part(lab), *_explanation_part(lab)]
     parts = [
         f'<section class="bl-page bl-card" aria-label="Lab: {escaped(exercise.title)}" data-lab="{exercise.name}">',
         f"<h3>{escaped(exercise.title)}</h3><ol class='bl-steps'>{steps}</ol><p>{escaped(exercise.story)}</p>",
-        *_prediction_part(lab),
-        *_run_part(lab),
-        *_explanation_part(lab),
+        *middle,
         "</section>",
     ]
     return "".join(parts)
+
+
+def _passed_earlier(lab: LabState) -> list[str]:
+    """Return what a lab shows that was passed before: when, the way to do it again, and the next lab."""
+    when = datetime.fromtimestamp(lab.passed_at or 0, UTC)
+    return [
+        f'<p role="status"><span class="bl-yes">You passed this lab</span> on {when:%Y-%m-%d at %H:%M} UTC.</p>',
+        '<p><button type="button" data-send="reset" data-key="reset">Do it again</button></p>',
+        _next_lab(lab),
+    ]
+
+
+def _next_lab(lab: LabState) -> str:
+    """Return the name of the next lab, and a button that `live_view.js` shows while the lab's card is in the notebook."""
+    if lab.following is None:
+        return '<p class="bl-soft">You have passed every lab of this lesson.</p>'
+    following = lab.following
+    return (
+        f"<p>Next in this lesson: <b>{escaped(following.title)}</b>, "
+        f"<code>lab({escaped(json.dumps(following.name))})</code>. "
+        f'<button type="button" hidden data-goto="{following.name}" data-key="next">Go to it</button></p>'
+    )
 
 
 def _choice_buttons(
@@ -82,7 +114,7 @@ def _run_part(lab: LabState) -> list[str]:
     if lab.prediction is None:
         return []
     exercise = lab.exercise
-    label = "Running…" if lab.busy else ("Run again" if lab.exchanges else "Run it")
+    label = _run_label(lab)
     disabled, focus = " disabled" if lab.busy else "", "" if lab.exchanges else " data-next"
     code = textwrap.dedent(inspect.getsource(exercise.act))
     parts = [
@@ -97,13 +129,23 @@ def _run_part(lab: LabState) -> list[str]:
         outcomes = "".join(f"<li>{escaped(sentence)}</li>" for sentence in lab.said)
         parts += [
             "<h4>What happened</h4>",
+            f"<p>{escaped(exercise.happened)}</p>" if lab.found else "",
             f'<ul class="bl-outcomes">{outcomes}</ul>',
             f'<p role="status"><b>{"As you predicted." if right else "Not as you predicted."}</b> {escaped(reply)}</p>'
             if lab.found
             else "",
-            f'<details data-key="trace"><summary data-key="trace-summary">Every request of this run, as a diagram</summary>{diagram.page(lab.exchanges)}</details>',
+            f'<details data-key="trace"><summary data-key="trace-summary">Every request of this run, as a diagram</summary>{diagram.page(lab.exchanges, fold=True)}</details>',
         ]
     return parts
+
+
+def _run_label(lab: LabState) -> str:
+    """Return the text of the button that starts a run, with the seconds that a long run takes."""
+    seconds = lab.exercise.seconds
+    wait = f" (about {seconds} seconds)" if seconds > SHORT_RUN else ""
+    if lab.busy:
+        return f"Running…{wait}"
+    return f"{'Run again' if lab.exchanges else 'Run it'}{wait}"
 
 
 def _explanation_part(lab: LabState) -> list[str]:
@@ -126,4 +168,5 @@ def _explanation_part(lab: LabState) -> list[str]:
             f'<p role="status"><span class="bl-yes">Passed.</span> The sandbox\'s record shows it: {escaped(lab.found)} '
             f'<span class="bl-soft">Rule: {escaped(exercise.rule)}.</span></p>'
         )
+        parts.append(_next_lab(lab))
     return parts

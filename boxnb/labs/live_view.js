@@ -37,10 +37,32 @@ function moveNow(root, seconds) {
   }
 }
 
+// Returns the card of the next lab in the same notebook, or null while its cell has not run.
+function nextCard(button, root) {
+  const notebook = root.closest(".jp-Notebook") ?? document;
+  return notebook.querySelector(`[data-lab="${CSS.escape(button.dataset.goto)}"]`);
+}
+
+// Shows each button that leads to the next lab only while there is a card to go to.
+function showNextButtons(root) {
+  for (const button of root.querySelectorAll("button[data-goto]")) button.hidden = !nextCard(button, root);
+}
+
+function goToNext(button, root) {
+  const card = nextCard(button, root);
+  card?.scrollIntoView({ block: "nearest" });
+  card?.querySelector("button")?.focus({ preventScroll: true });
+}
+
 function clicked(event, root, model) {
   const arrow = event.target.closest("g[data-exchange]");
   if (arrow) {
     openExchange(root, arrow.dataset.exchange);
+    return;
+  }
+  const next = event.target.closest("button[data-goto]");
+  if (next) {
+    goToNext(next, root);
     return;
   }
   const button = event.target.closest("button[data-send]");
@@ -54,7 +76,10 @@ function render({ model, el }) {
   root.dataset.lmSuppressShortcuts = "true"; // keys pressed here go to the lesson, not to the notebook
   root.dataset.jpSuppressContextMenu = "true";
   el.append(root);
-  const tick = () => moveNow(root, (performance.now() - paintedAt) / 1000);
+  const tick = () => {
+    moveNow(root, (performance.now() - paintedAt) / 1000);
+    showNextButtons(root);
+  };
   const paint = () => {
     replaceHtml(root, model.get("html"));
     paintedAt = performance.now();

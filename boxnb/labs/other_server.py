@@ -20,7 +20,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import requests
 
 from boxnb.labs.trace.trace import Trace
-from boxnb.oauth import Client, Server, challenge
+from boxnb.oauth import Client, Server
+from boxnb.oauth import challenge as challenge_of
 from boxnb.secret import Secret
 
 ACCESS_TOKEN_LIFETIME = 600
@@ -112,7 +113,7 @@ class Elsewhere:
             return 401, {"error": "invalid_client"}
         if form.get("grant_type") == "authorization_code":
             expected = self.codes.pop(form.get("code", ""), None)
-            if expected is None or challenge(Secret(form.get("code_verifier", ""))) != expected:
+            if expected is None or challenge_of(Secret(form.get("code_verifier", ""))) != expected:
                 return 400, {"error": "invalid_grant"}
         elif form.get("grant_type") != "refresh_token":
             return 400, {"error": "unsupported_grant_type"}
@@ -137,7 +138,14 @@ class Elsewhere:
         expected = base64.b64encode(f"{self.user}:{self.password.reveal()}".encode()).decode()
         if path == "/basic/me" and scheme == "Basic" and secrets.compare_digest(credentials, expected):
             return 200, {"login": self.user, "signed_in_with": "a user name and password"}
-        return 401, {"error": "invalid_token"}
+        return 401, {"error": "invalid_token" if authorization else "no_credentials"}
+
+    def challenge(self, path: str, authorization: str) -> str:
+        """Return the header ``WWW-Authenticate`` for a refused call (RFC 6750 3, RFC 7617 2)."""
+        if path.startswith("/basic"):
+            return 'Basic realm="Elsewhere", charset="UTF-8"'
+        # Without a token, the server only names the scheme; with one, it says what is wrong with it.
+        return 'Bearer realm="Elsewhere"' + (', error="invalid_token"' if authorization else "")
 
 
 def _handler(elsewhere: Elsewhere) -> type[BaseHTTPRequestHandler]:
@@ -145,13 +153,15 @@ def _handler(elsewhere: Elsewhere) -> type[BaseHTTPRequestHandler]:
         def log_message(self, *_: Any) -> None:
             """Log nothing, to keep the notebook's output readable."""
 
-        def _send(self, status: int, content: dict[str, Any] | str, location: str = "") -> None:
+        def _send(
+            self, status: int, content: dict[str, Any] | str, header: tuple[str, str] | None = None
+        ) -> None:
             body = content.encode() if isinstance(content, str) else json.dumps(content).encode()
             self.send_response(status)
             self.send_header("Content-Type", "text/plain" if isinstance(content, str) else "application/json")
             self.send_header("Content-Length", str(len(body)))
-            if location:
-                self.send_header("Location", location)
+            if header:
+                self.send_header(*header)
             self.end_headers()
             self.wfile.write(body)
 
@@ -161,11 +171,14 @@ def _handler(elsewhere: Elsewhere) -> type[BaseHTTPRequestHandler]:
                 query = {name: values[-1] for name, values in parse_qs(url.query).items()}
                 status, url_or_message = elsewhere.authorize(query)
                 if status == 302:
-                    self._send(status, "", url_or_message)
+                    self._send(status, "", ("Location", url_or_message))
                 else:
                     self._send(status, url_or_message)
             else:
-                self._send(*elsewhere.read(url.path, self.headers.get("Authorization", "")))
+                authorization = self.headers.get("Authorization", "")
+                status, content = elsewhere.read(url.path, authorization)
+                challenge = ("WWW-Authenticate", elsewhere.challenge(url.path, authorization))
+                self._send(status, content, challenge if status == 401 else None)
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", "0"))).decode()

@@ -10,7 +10,7 @@ import atexit
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -124,6 +124,7 @@ class Practice:
         )
         self.trace = Trace(self.sandbox.url)
         self.said: list[str] = []
+        self._drawn = 0
         self.timeline = Timeline(self.trace, self.sandbox.clock.now, strict=rotation == "strict")
         self.trace.start()
         atexit.register(self.stop)
@@ -222,6 +223,14 @@ class Practice:
         note = f"{duration(span)} pass"
         self.trace.note(note)
         return note
+
+    def draw_programs(self, note: str, names: Sequence[str]) -> None:
+        """Add to the trace what other programs sent since the last call, from the sandbox's record of their user agents."""
+        calls = [call for call in self.sandbox.record() if call["user_agent"] in names]
+        self.trace.note(note)
+        for call in calls[self._drawn :]:
+            self.trace.add_recorded(call, call["user_agent"])
+        self._drawn = len(calls)
 
     # ---- the profile on disk ----
 

@@ -1,6 +1,7 @@
-"""Draw the lifetimes of codes, access tokens and refresh tokens on one axis, with a line at the sandbox's current time.
+"""Draw the lifetimes of codes, access tokens and refresh tokens, with a line at the age that each has now.
 
-The axis starts when the first code was issued. It is logarithmic, so that both 30 seconds and 60 days are visible.
+Each bar begins at the left edge, when its code or token was issued, so that equal lifetimes have equal lengths. The scale
+is logarithmic, so that both 30 seconds and 60 days are visible.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from boxnb.errors import SandboxError
 from boxnb.labs.display import Still, escaped, live
-from boxnb.labs.trace import diagram, fingerprints, rfc_sections
+from boxnb.labs.trace import diagram, fingerprints, lanes
 from boxnb.labs.trace.exchange import Exchange
 from boxnb.labs.trace.trace import Trace
 from boxnb.oauth.token import REFRESH_TOKEN_LIFETIME
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TICKS = ((1, "1 s"), (30, "30 s"), (600, "10 min"), (3600, "1 hour"), (86400, "1 day"), (5184000, "60 days"))
-DECADES = math.log10(2 * REFRESH_TOKEN_LIFETIME)
+DECADES = math.log10(4 * REFRESH_TOKEN_LIFETIME)
 WIDTH, LEFT, RIGHT, TOP, ROW = 860, 150, 20, 34, 30
+SCALE = "Each bar begins when its code or token was issued; the scale of ages is logarithmic. Red line: now."
 
 
 @dataclasses.dataclass
@@ -144,7 +146,7 @@ def read_lives(exchanges: list[Exchange], *, strict: bool = False) -> list[Life]
         when = _date(exchange)
         if exchange.carried.startswith("code "):
             lives.append(Life("code", _fingerprint(exchange.carried), when, when + CODE_SECONDS))
-        to_server = exchange.receiver == rfc_sections.AUTHORIZATION_SERVER
+        to_server = exchange.receiver == lanes.AUTHORIZATION_SERVER
         if to_server and exchange.status == 200 and exchange.form.get("grant_type"):
             pair = _issued_pair(exchange, when, len(lives))
             if exchange.form["grant_type"] == "authorization_code":
@@ -165,7 +167,7 @@ def read_lives(exchanges: list[Exchange], *, strict: bool = False) -> list[Life]
             tokens = [life for life in lives if life.kind != "code"]
             sign_ins = {life.sign_in for life in tokens if life.fingerprint == revoked}
             end([life for life in tokens if life.sign_in in sign_ins], when, "revoked")
-        if exchange.receiver == rfc_sections.API and exchange.status and exchange.status != 401:
+        if exchange.receiver == lanes.API and exchange.status and exchange.status != 401:
             used = _fingerprint(exchange.request_headers.get("Authorization", ""))
             end(replaced_by.pop(used, []), when, "replaced")
     return lives
@@ -226,57 +228,58 @@ def _approximate(seconds: float) -> str:
     for unit, name in ((86400.0, "days"), (3600.0, "hours"), (60.0, "minutes")):
         if seconds >= 2 * unit:
             return f"{round(seconds / unit)} {name}"
-    return f"{max(0, round(seconds))} seconds"
+    count = max(0, round(seconds))
+    return f"{count} second{'s' if count != 1 else ''}"
 
 
 def page(lives: list[Life], now: float) -> str:
     """Return the drawing as HTML, followed by a list of sentences that describe it."""
     if not lives:
         return '<div class="bl-page"><p class="bl-soft">No code has been issued yet.</p></div>'
-    zero, height = lives[0].begins, TOP + ROW * len(lives) + 26
+    height = TOP + ROW * len(lives) + 26
     sentences = [in_words(life, now) for life in lives]
     description = "\n".join(sentences)
     ticks = "".join(
-        f'<line class="bl-life" x1="{_x(seconds):.1f}" y1="26" x2="{_x(seconds):.1f}" y2="{height - 18}"/>'
+        f'<line class="bl-life" x1="{_x(seconds):.1f}" y1="26" x2="{_x(seconds):.1f}" y2="{height - 22}"/>'
         f'<text class="bl-small" x="{_x(seconds):.1f}" y="18" text-anchor="middle">{label}</text>'
         for seconds, label in TICKS
     )
-    bars = "".join(_bar(life, zero, now, TOP + ROW * row) for row, life in enumerate(lives))
-    now_line = (
-        f'<g data-now="{max(1.0, now - zero):.1f}" data-key="now" data-left="{LEFT}" data-width="{WIDTH - LEFT - RIGHT}" '
-        f'data-decades="{DECADES:.6f}" transform="translate({_x(now - zero):.1f} 0)">'
-        f'<line class="bl-now" x1="0" y1="24" x2="0" y2="{height - 16}"/>'
-        f'<text class="bl-now-word" x="0" y="{height - 3}" text-anchor="middle">now</text></g>'
-    )
+    bars = "".join(_bar(life, now, row) for row, life in enumerate(lives))
     items = "".join(f"<li>{escaped(sentence)}</li>" for sentence in sentences)
     return (
         f'<div class="bl-page"><svg class="bl-drawing" viewBox="0 0 {WIDTH} {height}" role="img" '
-        f'xmlns="http://www.w3.org/2000/svg"><title>Lifetimes since the first code was issued, on a logarithmic axis'
-        f"</title><desc>{escaped(description)}</desc>{ticks}{bars}{now_line}</svg>"
+        f'xmlns="http://www.w3.org/2000/svg"><title>Lifetimes, each from its own beginning, on a logarithmic axis'
+        f"</title><desc>{escaped(description)}</desc>{ticks}{bars}"
+        f'<text class="bl-small" x="4" y="{height - 4}">{SCALE}</text></svg>'
         f'<details data-key="lifetimes"><summary data-key="lifetimes-summary">The same information as text</summary>'
         f"<ul>{items}</ul></details></div>"
     )
 
 
 def _x(seconds: float) -> float:
-    """Return the x position of a time, given in seconds since the first code was issued."""
+    """Return the x position of an age in seconds."""
     share = min(1.0, math.log10(max(1.0, seconds)) / DECADES)
     return LEFT + (WIDTH - LEFT - RIGHT) * share
 
 
-def _bar(life: Life, zero: float, now: float, y: float) -> str:
-    """Return one row: the kind, the fingerprint, a dashed frame for the full lifetime and a bar for the actual one."""
-    start, expiry = _x(life.begins - zero), _x(life.ends - zero)
-    end = max(start + 3, expiry if life.ended is None else _x(life.ended - zero))
+def _bar(life: Life, now: float, row: int) -> str:
+    """Return one row: the kind, the fingerprint, a dashed frame for the full lifetime, a bar for the actual one, and now."""
+    y, start, expiry = TOP + ROW * row, _x(0), _x(life.ends - life.begins)
+    end = max(start + 3, expiry if life.ended is None else _x(min(life.ended, life.ends) - life.begins))
     colour = f"hsl({fingerprints.hue(life.fingerprint)} 62% 42%)"
     state = life.state(now)
-    css_class, label = ("", "") if state == "alive" else ("bl-over", state)
-    fits_outside = end + 6 + len(label) * 7 <= WIDTH - RIGHT
-    position = f'x="{end + 6:.1f}"' if fits_outside else f'x="{end - 6:.1f}" text-anchor="end"'
-    return (
+    drawn = (
         f'<text x="4" y="{y + 17}">{life.kind}</text>{diagram.tag(life.fingerprint, 104, y + 17)}'
-        f'<rect x="{start:.1f}" y="{y + 4}" width="{max(3.0, expiry - start):.1f}" height="18" rx="3" fill="none" '
+        f'<rect x="{start:.1f}" y="{y + 4}" width="{expiry - start:.1f}" height="18" rx="3" fill="none" '
         f'stroke="{colour}" stroke-dasharray="3 3"/>'
-        f'<rect class="{css_class}" x="{start:.1f}" y="{y + 4}" width="{end - start:.1f}" height="18" rx="3" '
-        f'fill="{colour}"/><text class="bl-small" {position} y="{y + 17}">{escaped(label)}</text>'
+        f'<rect class="{"" if state == "alive" else "bl-over"}" x="{start:.1f}" y="{y + 4}" width="{end - start:.1f}" '
+        f'height="18" rx="3" fill="{colour}"/>'
+    )
+    if state != "alive":
+        return f'{drawn}<text class="bl-small" x="{expiry + 6:.1f}" y="{y + 17}">{escaped(state)}</text>'
+    age = max(1.0, now - life.begins)
+    return (
+        f'{drawn}<g data-now="{age:.1f}" data-left="{LEFT}" data-width="{WIDTH - LEFT - RIGHT}" data-decades="{DECADES:.6f}" '
+        f'transform="translate({_x(age):.1f} 0)"><title>now</title>'
+        f'<rect class="bl-now" x="-1" y="{y}" width="2" height="26"/></g>'
     )

@@ -14,6 +14,7 @@ from pathlib import Path
 import platformdirs
 
 from ..errors import TokenStoreError
+from .encoding import as_text
 
 
 class Elsewhere:
@@ -79,12 +80,28 @@ def user_folder() -> Path:
     The configuration directory is ``~/.config/boxnb`` on Linux (or in ``$XDG_CONFIG_HOME``),
     ``~/Library/Application Support/boxnb`` on macOS, and ``%LOCALAPPDATA%\boxnb`` on Windows (according to platformdirs;
     *not run* on macOS or Windows).
+
+    Raises
+    ------
+    TokenStoreError
+        It is a file, or ``BOXNB_HOME`` names a user who does not exist.
     """
     folder = os.environ.get("BOXNB_HOME")
     if not folder:
-        return platformdirs.user_config_path("boxnb", appauthor=False)
+        usual = platformdirs.user_config_path("boxnb", appauthor=False)
+        if usual.is_file():
+            raise TokenStoreError(
+                f"{usual} is a file, but boxnb saves its files in a folder of this name. Move or rename the file.",
+                usual,
+            )
+        return usual
     try:
-        return Path(folder).expanduser()
+        path = Path(folder).expanduser()
+        if path.is_file():
+            raise TokenStoreError(
+                f"BOXNB_HOME must be a folder, but {as_text(path)} is a file. Set it to a folder.", path
+            )
+        return path
     except RuntimeError:
         raise TokenStoreError(
             f"BOXNB_HOME is {folder!r}, but this computer has no such user. Set it to the full path of a folder.",

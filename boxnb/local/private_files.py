@@ -313,8 +313,45 @@ def check_private(file: Path) -> None:
 def explained(error: OSError, file: Path, what: str) -> TokenStoreError:
     """Return an exception that explains what the operating system refused, why, and what to do."""
     reason = error.strerror or type(error).__name__
-    remedy = {
-        "PermissionError": "Check the owner and mode of the folder, or choose another folder with BOXNB_HOME",
-        "IsADirectoryError": "A folder has the same name as the profile's file; move or rename the folder",
-    }.get(type(error).__name__, "Free up disk space or choose another folder with BOXNB_HOME, then try again")
-    return TokenStoreError(f"{file} could not be {what} ({reason}). No saved data was lost. {remedy}.", file)
+    return TokenStoreError(
+        f"{file} could not be {what} ({reason}). No saved data was lost. {remedy(error)}.", file
+    )
+
+
+_REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def remedy(error: OSError, another: str = "choose another folder with BOXNB_HOME") -> str:
+    """Return what to do about a file or folder that cannot be used. ``another`` is how to choose another folder."""
+    if error.errno in _REFUSED or isinstance(error, PermissionError):
+        return f"Check the owner and mode of the folder, or {another}"
+    if error.errno == errno.EISDIR:
+        return "A folder has the same name as this file; move or rename the folder"
+    if error.errno in (errno.EEXIST, errno.ENOTDIR):
+        return f"A file has the same name as this folder; move or rename the file, or {another}"
+    if error.errno in _FULL:
+        return f"Free up disk space or {another}, then try again"
+    return f"Check the path and the disk, or {another}"
+
+
+def require_folder(folder: Path, another: str = "choose another folder with BOXNB_HOME") -> None:
+    """Raise if a folder cannot be written to, or cannot be created. Nothing is created.
+
+    Raises
+    ------
+    TokenStoreError
+        The message has the path that refuses, and what to do.
+    """
+    existing = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+    number = 0
+    if not existing.is_dir():
+        number = errno.ENOTDIR
+    elif not os.access(existing, os.W_OK | os.X_OK):
+        number = errno.EACCES
+    if number:
+        error = OSError(number, os.strerror(number))
+        which = "" if existing == folder else f" because of {existing}"
+        raise TokenStoreError(
+            f"boxnb cannot write to {folder}{which} ({error.strerror}). {remedy(error, another)}.", folder
+        )

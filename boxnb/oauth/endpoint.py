@@ -1,4 +1,4 @@
-"""The token endpoint over HTTP: exchange a code, refresh a token pair, revoke it (RFC 6749 4.1.3 and 6, RFC 7009).
+"""The token endpoint over HTTP: exchange a code or client credentials, refresh and revoke (RFC 6749 4.1.3, 4.4, 6; RFC 7009).
 
 Each function makes one call. A secret is revealed only while it is being sent.
 """
@@ -71,7 +71,7 @@ def refresh(
     http: requests.Session | None = None,
     clock: Clock = time.time,
 ) -> Token:
-    """Leg 4: exchange the refresh token for a new token pair (RFC 6749 6). Save the new pair before you use it.
+    """Leg 5: exchange the refresh token for a new token pair (RFC 6749 6). Save the new pair before you use it.
 
     Raises
     ------
@@ -90,9 +90,38 @@ def refresh(
     return new_token
 
 
+def client_credentials(
+    client: Client,
+    fields: Form | None = None,
+    *,
+    http: requests.Session | None = None,
+    clock: Clock = time.time,
+) -> Token:
+    """Return a token for the app itself (RFC 6749 4.4). There is no refresh token: ask again when it expires.
+
+    Parameters
+    ----------
+    client : Client
+        Its redirect URI is not used.
+    fields : dict, optional
+        Further fields of the form: ``scope``, or Box's ``box_subject_type`` and ``box_subject_id``.
+
+    Raises
+    ------
+    InvalidClientError
+        The client ID or secret is wrong, or the secret has expired.
+    TokenEndpointError
+        The app may not do this, no admin has authorized it, or the response is not usable.
+    """
+    token = _token(
+        client, {"grant_type": "client_credentials", **(fields or {})}, http, clock, "client credentials"
+    )
+    return dataclasses.replace(token, refresh_token=None)  # RFC 6749 4.4.3: a server should not send one
+
+
 @sealed
 def revoke(client: Client, token: Token | Secret, *, http: requests.Session | None = None) -> bool:
-    """Leg 5: revoke the token pair (RFC 7009). Return False if the server says that it was no longer valid.
+    """Leg 6: revoke the token pair (RFC 7009). Return False if the server says that it was no longer valid.
 
     Raises
     ------
@@ -100,7 +129,13 @@ def revoke(client: Client, token: Token | Secret, *, http: requests.Session | No
         The server did not revoke the token, which may still work.
     """
     secret = (token.refresh_token or token.access_token) if isinstance(token, Token) else token
-    response = _post(client, client.server.revoke_url, {"token": secret}, http)
+    response = post(
+        client.server.revoke_url,
+        {"token": secret, **client.form_fields()},
+        client.sign,
+        http,
+        "client secret",
+    )
     if response.status_code == 200:
         return True
     error = error_of(response)
@@ -111,12 +146,13 @@ def revoke(client: Client, token: Token | Secret, *, http: requests.Session | No
 
 @sealed
 def _token(client: Client, form: Form, http: requests.Session | None, clock: Clock, grant: str) -> Token:
-    response = _post(client, client.server.token_url, form, http)
+    form = {**form, **client.form_fields()}
+    response = post(client.server.token_url, form, client.sign, http, "client secret")
     if response.status_code != 200:
         error = token_error(response, error_of(response), grant, client.server.name)
         error.at = server_time(response, clock)
         raise error
-    fields = _json(response)
+    fields = json_of(response)
     try:
         access_token, refresh_token = (
             token_text(fields.get(f"{kind}_token")) for kind in ("access", "refresh")
@@ -150,9 +186,21 @@ def server_time(response: requests.Response, clock: Clock) -> float:
 
 
 @sealed
-def _post(client: Client, url: str, form: Form, http: requests.Session | None) -> requests.Response:
-    require_private(url, "client secret")
-    form = {**form, **client.form_fields()}
+def post(
+    url: str, form: Form, auth: Any, http: requests.Session | None, what: str = "client secret"
+) -> requests.Response:
+    """Send a form with a secret, and return the response without the form.
+
+    ``auth`` signs the request, as for ``auth=`` of requests. ``what`` names the secret in messages.
+
+    Raises
+    ------
+    HostNotAllowedError
+        The URL is neither https nor on this computer.
+    requests.RequestException
+        There was no response.
+    """
+    require_private(url, what)
     session = http or unsigned_session()
     try:
         # Do not follow redirects: the form would go to another host.
@@ -163,7 +211,7 @@ def _post(client: Client, url: str, form: Form, http: requests.Session | None) -
             },
             timeout=TIMEOUT,
             allow_redirects=False,
-            auth=client.sign,
+            auth=auth,
             stream=True,
         )
         read_within(response, PATIENCE, LARGEST)
@@ -180,7 +228,14 @@ def _post(client: Client, url: str, form: Form, http: requests.Session | None) -
             session.close()
 
 
-def _json(response: requests.Response) -> dict[str, Any]:
+def json_of(response: requests.Response) -> dict[str, Any]:
+    """Return the JSON object of a token endpoint's response.
+
+    Raises
+    ------
+    TokenEndpointError
+        The response is not a JSON object.
+    """
     try:
         fields = json.loads(response.content)  # not response.json(), which uses simplejson if it is installed
     except (ValueError, RecursionError):

@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 import requests
 
 from ..errors import AccessDeniedError, InvalidClientError, InvalidGrantError, SignInError, TokenEndpointError
+from ..local import reader
 from ..redaction import one_line, printable, redact
 from ..transport.network_trouble import network_trouble as network_trouble
 from ..transport.network_trouble import proxy_wants_password
 from ..transport.waits import retry_after, until
+from .refusals import client_credentials_error
 from .token import Token
-
-ONBOARDING = "notebooks/1-onboard/01-register-and-sign-in.ipynb"
 
 ADMIN = (
     "Ask an admin of your enterprise to allow this app (Admin Console, Integrations, Platform Apps Manager), "
@@ -145,15 +145,22 @@ def not_a_token(response: requests.Response) -> TokenEndpointError:
 
 
 def error_of(response: requests.Response) -> tuple[str, str]:
-    """Return ``error`` and ``error_description``, which Box's older responses name ``code`` and ``message``."""
+    """Return ``error`` and ``error_description``, under the names that Box, Jamf Pro, Workspace ONE, Okta and Graph use."""
     try:
         fields = response.json()
     except (ValueError, RecursionError):
         return "", ""
     if not isinstance(fields, dict):
         return "", ""
-    error = fields.get("error") or fields.get("code") or ""
-    description = fields.get("error_description") or fields.get("message") or ""
+    details = fields.get("errors")
+    for inner in (fields.get("error"), details[0] if isinstance(details, list) and details else None):
+        if isinstance(
+            inner, dict
+        ):  # Microsoft Graph and Jamf Pro have the code and the text one level further in
+            fields = {**fields, "error": "", **inner}
+    error = next((fields[key] for key in ("error", "code", "errorCode") if fields.get(key)), "")
+    keys = ("error_description", "message", "description", "errorSummary")
+    description = next((fields[key] for key in keys if fields.get(key)), "")
     return redact(str(error)), redact(str(description))  # a server may repeat the form that it refused
 
 
@@ -182,6 +189,10 @@ def token_error(
         )
         unavailable.retry_after = wait
         return unavailable
+    if grant == "client credentials":
+        refusal = client_credentials_error(name, description, status, quotation, server)
+        if refusal is not None:
+            return refusal
     if name == "invalid_client":
         return InvalidClientError(
             f"The client ID or the client secret was refused.{quotation} Copy both again from the app's "
@@ -260,7 +271,7 @@ def refresh_refused(
             "one copy), access was revoked, the password was changed, or the token is too old."
         )
     refusal = InvalidGrantError(
-        f"{cause}{quotation} Sign in again: open {ONBOARDING}.",
+        f"{cause}{quotation} Sign in again: {reader.to_sign_in(profile)}.",
         error="invalid_grant",
         description=error.description,
     )

@@ -9,6 +9,7 @@ import pandas as pd
 from boxnb.api import ids
 from boxnb.datasets import event_log
 
+from . import from_console
 from .shape import ANONYMOUS, EVENTS, NOBODY, Inputs, Rows, shaped
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ NAMED = f"""{WHO} additional_details source_item_type source_item_id source_item
 def _events(
     inputs: Inputs, box: Connection, since: When, types: list[str] | None, of: Rows | None, names: str
 ) -> pd.DataFrame:
+    of = from_console.events(of) if of is not None else None
     events = inputs.take(
         of,
         lambda: event_log.events(box, since=since, event_type=types),

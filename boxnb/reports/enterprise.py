@@ -26,6 +26,7 @@ from boxnb.frames.requirements import with_columns
 from boxnb.frames.schema import Column
 from boxnb.harvest import Harvest
 
+from . import from_console
 from .shape import CONTENT, Inputs, Rows, domain, loaded, now, shaped
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class _Visit(NamedTuple):
     viewer: str
 
 
-def content(box: Connection, *, people_of: pd.DataFrame | None = None) -> pd.DataFrame:
+def content(box: Connection, *, people_of: Rows | None = None) -> pd.DataFrame:
     """
     Return every folder, file and web link that an active user of the enterprise can see, one row each.
 
@@ -98,6 +99,7 @@ def content(box: Connection, *, people_of: pd.DataFrame | None = None) -> pd.Dat
     -----
     Source: https://developer.box.com/guides/authentication/jwt/as-user/
     """
+    people_of = None if people_of is None else loaded(people_of, "id")
     requested = None if people_of is None else ids.many(people_of, "people_of", "user")
     all_users = people.users(box)
     active = all_users.loc[all_users["status"] != "inactive", "id"].dropna()
@@ -181,12 +183,13 @@ def _walk(pull: Pull, viewers: list[str]) -> None:
 def items(inputs: Inputs, box: Connection, of: Rows | None, names: str, optional: str = "") -> pd.DataFrame:
     """Return the columns of content that a report needs, from the caller's DataFrame or, without one, from a walk.
 
-    A DataFrame from ``box.tree`` lacks two of these columns. boxnb lists the users to compute ``ownership``; ``seen_as`` is
-    the user that the walk acted as.
+    A console report gets the columns that it lacks. A DataFrame from ``box.tree`` lacks two of them. boxnb lists the users
+    to compute ``ownership``; ``seen_as`` is the user that the walk acted as.
     """
     needed = {*names.split(), *optional.split()}
     of = of if of is None else loaded(of, f"{names} {optional}")
     if isinstance(of, pd.DataFrame):
+        of = from_console.content(inputs, box, of)
         if "ownership" in needed - {*of.columns} and "owned_by_id" in of:
             owner = with_columns(of, f"reports.{inputs.report}", "owned_by_id", CONTENT, "reports.content")
             of = of.assign(ownership=_fetch_ownership(inputs, box, owner["owned_by_id"]))
@@ -301,14 +304,22 @@ def _invitations(
     return shaped(rows.sort_values(["path", "item_name", "login"]), INVITATIONS, Inputs("invitations"))
 
 
-def invitations_of(box: Connection, harvest: Harvest) -> pd.DataFrame:
-    """Return a harvest of collaborations in the form of :func:`collaborations`, with the items and paths of its content.
+def invited(inputs: Inputs, box: Connection, of: Rows | None) -> pd.DataFrame | None:
+    """Return *Collaborations* of the Admin Console, or a harvest of collaborations, in the form of :func:`collaborations`.
+
+    Any other DataFrame is unchanged. The items and paths are those of the content that the harvest is made from.
 
     Raises
     ------
     FrameError
         The harvest is of another dataset.
     """
+    if isinstance(of, Harvest):
+        return _harvested(inputs, box, of)
+    return None if of is None else from_console.invitations(inputs, box, of)
+
+
+def _harvested(inputs: Inputs, box: Connection, harvest: Harvest) -> pd.DataFrame:
     if harvest.source is None or harvest.dataset != "collaborations":
         raise FrameError(
             f"This report needs a harvest of collaborations, not of {harvest.dataset}: box.harvest('collaborations')."
@@ -323,7 +334,9 @@ def invitations_of(box: Connection, harvest: Harvest) -> pd.DataFrame:
         optional,
     )
     rows = harvest.frame()
-    result = _invitations(box, rows, content_rows, people.users(box))
+    users = people.users(box)
+    inputs.record_source(users)
+    result = _invitations(box, rows, content_rows, users)
     result.attrs.update({name: rows.attrs[name] for name in ("complete", "skipped")})
     return result
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from boxnb.datasets import event_log, people
 
+from . import from_console
 from .shape import EVENTS, MEMBERSHIPS, USERS, Inputs, Rows, days_since, look_up, now, shaped
 
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ def inactive_users(
         The number of days without a sign-in after which an account counts as inactive; at most 365.
     of : DataFrame, optional
         From ``box.events``, for at least the last ``days`` days. Every event of a user counts as activity, except a failed
-        sign-in. By default, boxnb pulls the sign-ins of the last year.
+        sign-in. With ``box.console("user_details")``, the last sign-in is that of the report, however long ago it was. By default,
+        boxnb pulls the sign-ins of the last year.
     users : DataFrame, optional
         From ``box.users()``.
 
@@ -82,32 +84,43 @@ def inactive_users(
     Raises
     ------
     ValueError
-        ``days`` is more than 365: Box does not keep older events.
+        ``days`` is more than 365, and ``of`` is not a console report: Box does not keep older events.
     """
-    if days > 365:
+    console_times = from_console.last_sign_ins(of)
+    if days > 365 and console_times is None:
         raise ValueError(
-            f"Box keeps events for 365 days, so boxnb cannot look back {days} days. Use 365 or less."
+            f"Box keeps events for 365 days, so boxnb cannot look back {days} days. "
+            "Use 365 or less, or pass of=box.console('user_details')."
         )
     inputs = Inputs("inactive_users")
     all_users = inputs.take(users, lambda: people.users(box), f"{ACCOUNT} role", USERS, "box.users")
+    when = now(box)
+    cutoff = when - pd.Timedelta(days=days)
+    rows = all_users[(all_users["status"] != "inactive") & (all_users["created_at"] < cutoff)].copy()
+    if isinstance(of, pd.DataFrame) and console_times is not None:
+        inputs.record_source(of, "box.console")
+        rows["last_sign_in"] = look_up(rows["login"].str.lower(), console_times)
+    else:
+        rows["last_sign_in"] = look_up(rows["id"], _last_events(inputs, box, of))
+    rows["days_quiet"] = days_since(rows["last_sign_in"], when)
+    inactive = rows[rows["last_sign_in"].isna() | (rows["last_sign_in"] < cutoff)]
+    ordered = inactive.sort_values(["last_sign_in", "login"], na_position="first")
+    return shaped(ordered, INACTIVE, inputs, days=days)
+
+
+def _last_events(inputs: Inputs, box: Connection, of: Rows | None) -> pd.Series:
+    """Return the last event of each user; a failed sign-in does not count."""
     events = inputs.take(
-        of,
+        None if of is None else from_console.events(of),
         lambda: event_log.events(box, since="365D", event_type=SIGN_INS),
         "event_type created_by_id created_at",
         EVENTS,
         "box.events",
     )
-    when = now(box)
-    cutoff = when - pd.Timedelta(days=days)
     if of is not None:
         events = events[events["event_type"] != "FAILED_LOGIN"]
-    last = events.groupby("created_by_id")["created_at"].max()
-    rows = all_users[(all_users["status"] != "inactive") & (all_users["created_at"] < cutoff)].copy()
-    rows["last_sign_in"] = look_up(rows["id"], last)
-    rows["days_quiet"] = days_since(rows["last_sign_in"], when)
-    inactive = rows[rows["last_sign_in"].isna() | (rows["last_sign_in"] < cutoff)]
-    ordered = inactive.sort_values(["last_sign_in", "login"], na_position="first")
-    return shaped(ordered, INACTIVE, inputs, days=days)
+    last: pd.Series = events.groupby("created_by_id")["created_at"].max()
+    return last
 
 
 def _normalized(name: str) -> str:

@@ -87,6 +87,11 @@ class Inputs:
         if source and frame.attrs.get("complete") is False:
             self._incomplete.append(source)
 
+    def miss(self, why: str) -> None:
+        """Record something that the caller chose not to read. The report is then incomplete, without a warning."""
+        self.complete = False
+        self.skipped.append({"why": why})
+
     def warn_if_incomplete(self) -> None:
         """Warn once if a DataFrame from the caller is incomplete. Pulls for the report have already warned."""
         if self._incomplete:

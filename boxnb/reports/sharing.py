@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from boxnb.datasets import event_log, people
-from boxnb.harvest import Harvest
 
 from . import enterprise
 from .shape import ANONYMOUS, EVENTS, Inputs, Rows, days_since, now, shaped
@@ -104,8 +103,8 @@ LINKED = """type id name path size owned_by_login ownership shared_link_url shar
 
 def _invitations(inputs: Inputs, box: Connection, of: Rows | None, names: str) -> pd.DataFrame:
     source = "reports.collaborations"
-    of = enterprise.invitations_of(box, of) if isinstance(of, Harvest) else of
-    return inputs.take(of, lambda: enterprise.collaborations(box), names, enterprise.INVITATIONS, source)
+    rows = enterprise.invited(inputs, box, of)
+    return inputs.take(rows, lambda: enterprise.collaborations(box), names, enterprise.INVITATIONS, source)
 
 
 def external_collaborators(box: Connection, *, of: Rows | None = None) -> pd.DataFrame:
@@ -121,7 +120,8 @@ def external_collaborators(box: Connection, *, of: Rows | None = None) -> pd.Dat
     ----------
     box : Box
     of : DataFrame, optional
-        From :func:`boxnb.reports.collaborations`; pulled by default, which takes one call per folder.
+        From :func:`boxnb.reports.collaborations` or ``box.console("collaborations")``; pulled by default, which takes one call
+        per folder.
 
     Returns
     -------
@@ -151,13 +151,14 @@ def shared_links(box: Connection, *, of: Rows | None = None) -> pd.DataFrame:
     ----------
     box : Box
     of : DataFrame, optional
-        From :func:`boxnb.reports.content`, or some of its rows; walked by default.
+        From :func:`boxnb.reports.content`, or some of its rows, or from ``box.console("shared_links")``; walked by default.
 
     Returns
     -------
     pandas.DataFrame
         Columns of :data:`LINKS`; ``protection`` is ``none`` (open to anyone, without expiry or password), ``password``,
-        ``expiry``, ``password and expiry``, ``sign-in`` (open only to people who sign in) or ``expired``.
+        ``expiry``, ``password and expiry``, ``sign-in`` (open only to people who sign in), ``expired``, or ``unknown`` if a
+        console report does not say whether there is a password.
     """
     inputs = Inputs("shared_links")
     items = enterprise.items(inputs, box, of, LINKED)
@@ -175,9 +176,10 @@ def shared_links(box: Connection, *, of: Rows | None = None) -> pd.DataFrame:
     rows.loc[password, "protection"] = "password"
     rows.loc[expiry, "protection"] = "expiry"
     rows.loc[expiry & password, "protection"] = "password and expiry"
+    rows.loc[rows["is_password_enabled"].isna(), "protection"] = "unknown"
     rows.loc[rows["access"] != "open", "protection"] = "sign-in"
     rows.loc[rows["is_expired"], "protection"] = "expired"
-    order = ["none", "expiry", "password", "password and expiry", "sign-in", "expired"]
+    order = ["none", "unknown", "expiry", "password", "password and expiry", "sign-in", "expired"]
     rows["_order"] = rows["protection"].map({name: number for number, name in enumerate(order)})
     folders_first = rows["type"] != "folder"
     ordered = rows.assign(_file=folders_first).sort_values(["_order", "_file", "path", "name"])
@@ -209,7 +211,12 @@ def hidden_links(box: Connection, *, of: Rows | None = None, items: Rows | None 
     types = ["SHARE", "SHARE_EXPIRATION", "UNSHARE", "DOWNLOAD"]
     inputs = Inputs("hidden_links")
     events = inputs.take(
-        of, lambda: event_log.events(box, since="365D", event_type=types), FOLLOWED, EVENTS, "box.events"
+        of,
+        lambda: event_log.events(box, since="365D", event_type=types),
+        FOLLOWED,
+        EVENTS,
+        "box.events",
+        only={"event_type": types},
     )
     visible = enterprise.items(inputs, box, items, "id")
     users = people.users(box)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 from pathlib import Path
 from typing import Any
 
-from .. import basic, redaction, store
+from .. import redaction, store
 from ..api.ledger import Ledger
 from ..errors import BoxNotebookError, require
 from ..local import encoding
+from ..servers import saved as saved_servers
 from . import watched
 from .notebooks import UsageError, join_lines, read, tag_parameters
 from .one_run import FOLDER, ROWS, Run
@@ -69,7 +69,6 @@ def execute(
             )
         finally:
             saved_secrets()
-            _load_server_passwords()
             this_run.add_calls(max(0, _calls_this_month(profile) - calls_before))
             _attach_files(this_run, attachments)
             executed = _read_executed(output)
@@ -108,13 +107,6 @@ def _papermill_error(last_line: str) -> str:
     full = re.search("No space left on device|Disk quota exceeded|File too large", last_line)
     advice = " The disk is full. Free space, then run this again." if full else ""
     return f"The notebook could not be executed or saved: {last_line}.{advice}"
-
-
-def _load_server_passwords() -> None:
-    """Load the password of every server that :mod:`boxnb.basic` has saved, so that it is redacted."""
-    for file in sorted((store.home() / "servers").glob("*.json")):
-        with contextlib.suppress(BoxNotebookError, ValueError):
-            basic.connect(file.stem)
 
 
 def _calls_this_month(profile: str) -> int:
@@ -165,16 +157,13 @@ def _cell_error(executed: dict[str, Any] | None) -> str:
 
 
 def saved_secrets() -> set[str]:
-    """Return the secrets of all profiles. Loading them also makes sure that they are redacted from now on."""
+    """Return the secrets of all profiles and servers. Loading them also makes sure that they are redacted from now on."""
     values: set[str] = set()
-    for name in store.names():
+    for name in saved_servers.every_name():
         try:
-            saved = store.load(name)
+            saved = saved_servers.any_profile(name)
         except BoxNotebookError:
             continue
         if saved is not None:
-            secrets = [saved.client.client_secret, *([saved.mail.password] if saved.mail else [])]
-            secrets += [saved.token.access_token] if saved.token else []
-            secrets += [saved.token.refresh_token] if saved.token and saved.token.refresh_token else []
-            values |= {secret.reveal() for secret in secrets if secret}
+            values |= {secret.reveal() for secret in saved.secrets().values()}
     return values

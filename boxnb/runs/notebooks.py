@@ -34,6 +34,12 @@ def read(path: Path) -> dict[str, Any]:
         raise UsageError(f"{encoding.as_text(path)} cannot be run: {reason}.") from None
     if not _is_notebook(notebook):
         raise UsageError(f"{encoding.as_text(path)} cannot be run: it is not a notebook.")
+    kernel = notebook.get("metadata", {}).get("kernelspec", {})
+    language = kernel.get("language") if isinstance(kernel, dict) else None
+    if isinstance(language, str) and not language.lower().startswith("python"):
+        raise UsageError(
+            f"{encoding.as_text(path)} cannot be run: it is written for {language[:40]}, not for Python."
+        )
     return dict(notebook)
 
 

@@ -28,15 +28,14 @@ from typing import Any, Literal, Self, TextIO
 
 from .. import redaction, store
 from ..errors import BoxNotebookError, MailError, RunRefusedError
-from ..local import encoding, home_folder, private_files
+from ..local import encoding, home_folder, private_files, reader
 from ..store.mail_settings import MailSettings, check_address
 from . import attachments, lock, mail, report, run_history
 from .log_files import Logs, check_run_name
 from .recorder import OURS, Recorder, recording
 
 Sink = str | os.PathLike[str] | Callable[["Run"], object]
-FOLDER = "BOXNB_RUN_FOLDER"
-"""The environment variable that names the folder for attachments while ``python -m boxnb run`` executes a notebook."""
+FOLDER = reader.RUN_FOLDER
 
 ROWS = ".rows"
 """A file in that folder with the number of rows in each attached table. The run adds them up."""
@@ -83,7 +82,7 @@ class Run:
     ) -> None:
         check_run_name(name)
         if keep < 1:
-            raise ValueError(f"keep= is the number of logs to keep. It must be at least 1, not {keep}.")
+            raise ValueError(f"The number of logs to keep must be at least 1, not {keep}.")
         self.name, self.host = name, home_folder.host_name()
         self.id = uuid.uuid4().hex
         self.started = datetime.datetime.now(datetime.UTC)
@@ -150,7 +149,11 @@ class Run:
         -------
         Path
         """
-        file = self._logs.attachment_path(attachments.check_name(name))
+        checked_name = attachments.check_name(name)
+        try:
+            file = self._logs.attachment_path(checked_name)
+        except OSError as error:
+            raise private_files.explained(error, self._logs.folder, "used for attachments") from error
         attachments.write(thing, file)
         if file not in self.files:
             self.files.append(file)

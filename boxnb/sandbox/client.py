@@ -136,7 +136,10 @@ class Sandbox:
     def _control(self, command: str, **body: Any) -> Any:
         try:
             response = self._http.post(
-                f"{self.url}/_sandbox/{command}", json=body, headers={"X-Sandbox-Key": self._key}, timeout=10
+                f"{self.url}/_sandbox/{command}",
+                json=body,
+                headers={"X-Sandbox-Key": self._key},
+                timeout=300 if command == "console_reports" else 10,
             )
         except requests.RequestException as error:
             fail(f"The sandbox at {self.url} did not respond ({type(error).__name__}). Start it again.")
@@ -165,9 +168,30 @@ class Sandbox:
             "upload_url": f"{self.url}/api/2.0",
         }
 
-    def practice_client(self) -> dict[str, str]:
-        """Return the client ID, client secret and redirect URI of the app that is registered from the start."""
-        client: dict[str, str] = self._control("practice")
+    def other_servers(self) -> dict[str, dict[str, Any]]:
+        """Return the practice servers next to Box: `jamf`, `uem` and `keyed`.
+
+        Each has `url`, `username`, `password`, `client_id`, `client_secret` and `key`, of which it takes some; `issued` and
+        `attempts` count the tokens and the checked secrets; `locked` says whether the account is locked.
+        """
+        accounts: dict[str, dict[str, Any]] = self._control("others")
+        return {name: {"url": f"{self.url}/{name}", **facts} for name, facts in accounts.items()}
+
+    def change_other(self, name: str, **changes: Any) -> dict[str, Any]:
+        """Act as the admin of a practice server: change a secret, `lifetime` or `password_lifetime` (seconds), `locked`, `enabled` or `expired`.
+
+        `expires_in` replaces what the server says about a token's lifetime; `end_tokens` ends all tokens.
+        """
+        accounts: dict[str, Any] = self._control("others", name=name, **changes)[name]
+        return accounts
+
+    def practice_client(self, app: str = "practice") -> dict[str, str]:
+        """Return the client ID, client secret and redirect URI of an app that is registered from the start.
+
+        ``"practice"`` can do what most admins' apps can; ``"governance"`` also has `enterprise_content`, so it reads the
+        content of the whole enterprise, but writes only on behalf of other users.
+        """
+        client: dict[str, str] = self._control("practice", app=app)
         return client
 
     def register_app(
@@ -182,10 +206,40 @@ class Sandbox:
         app: dict[str, Any] = self._control("app", client_id=client_id, **changes)
         return app
 
+    def register_server_app(self, name: str, **settings: Any) -> dict[str, Any]:
+        """Register an app that signs in by itself, and return it with its `enterprise_id`. It still has to be authorized.
+
+        Settings: `scopes`; `access`, which is "app" or "enterprise"; `user_tokens`, whether it can get tokens for users.
+        """
+        app: dict[str, Any] = self._control("apps", name=name, kind="client_credentials", **settings)
+        return app
+
+    def authorize_app(self, client_id: str, login: str | None = None) -> dict[str, Any]:
+        """Act as an admin: authorize an app that signs in by itself, again after each change of its settings.
+
+        Return the id of its service account as `service_user`. Raises `SandboxError` if `login` is not the admin.
+        """
+        authorized: dict[str, Any] = self._control("authorize", client_id=client_id, login=login)
+        return authorized
+
+    def change_server_app(self, client_id: str, **changes: Any) -> dict[str, Any]:
+        """Change the `scopes`, `access`, `user_tokens` or `client_secret` of such an app; `authorized=False` withdraws it."""
+        app: dict[str, Any] = self._control("server-app", client_id=client_id, **changes)
+        return app
+
     def change_user(self, login: str, **changes: str) -> dict[str, Any]:
         """Change a user's `status`, `role` or `name`."""
         user: dict[str, Any] = self._control("user", login=login, **changes)
         return user
+
+    def run_console_reports(self, *reports: str, page_rows: int = 100_000) -> dict[str, str]:
+        """Run reports as the admin does in the Admin Console, and return the id of each run's folder in *Box Reports*.
+
+        The files are built from Box's documentation, not from real ones, and their descriptions say so. The reports are
+        ``user_details``, ``user_activity``, ``folders_and_files``, ``collaborations`` and ``shared_links``; all by default.
+        """
+        folders: dict[str, str] = self._control("console_reports", reports=list(reports), page_rows=page_rows)
+        return folders
 
     def approve(
         self, url: str, login: str | None = None, password: str | None = None, *, deny: bool = False

@@ -9,6 +9,7 @@ starts it if necessary. `start(private=True)` starts a sandbox of your own; its 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -16,10 +17,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ..local import private_files
 from ..local.home_folder import user_folder
 from .client import Clock, Faults, Sandbox, fail
 
@@ -83,6 +85,8 @@ def start(
     ------
     SandboxError
         If the sandbox does not start. The message ends with the last lines of its log.
+    TokenStoreError
+        If a folder of the sandbox cannot be written.
     """
     options: dict[str, Any] = {
         "world": world,
@@ -100,16 +104,30 @@ def start(
         sandbox = _launch(folder, folder / "sandbox.json", seconds, options, tied=state is None)
         sandbox._temporary = folder if state is None else None
         return sandbox
-    from filelock import FileLock
-
-    home().mkdir(parents=True, exist_ok=True, mode=0o700)
     announcement = home() / "sandbox.json"
-    with FileLock(home() / "sandbox.lock", mode=0o600):
+    with _only_one_starts():
         running = find()
         if running is not None:
             return running
         folder = Path(state) if state is not None else home() / "sandbox"
         return _launch(folder, announcement, SHARED_IDLE if idle is None else idle, options)
+
+
+@contextlib.contextmanager
+def _only_one_starts() -> Iterator[None]:
+    """Keep other processes from starting the shared sandbox at the same time."""
+    from filelock import FileLock
+
+    lock = FileLock(home() / "sandbox.lock", mode=0o600)
+    try:
+        home().mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock.acquire()
+    except OSError as error:
+        raise private_files.explained(error, home(), "used for the sandbox") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def find() -> Sandbox | None:
@@ -135,7 +153,11 @@ def _launch(
     A ``tied`` sandbox reads from a pipe whose other end is in this process. The operating system closes the pipe when
     this process ends, even if it is killed; the sandbox then stops, too, and removes its folder.
     """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (folder / "server.log").touch()
+    except OSError as error:
+        raise private_files.explained(error, folder, "used for the sandbox") from None
     folder, announcement = folder.resolve(), announcement.resolve()
     key = secrets.token_urlsafe(32)
     command = [
@@ -172,6 +194,7 @@ def _launch(
     _children.append(process)
     seconds = LARGE_SECONDS if options["world"] == "large" else START_SECONDS
     deadline = time.monotonic() + seconds
+    sandbox = None
     while time.monotonic() < deadline:
         if process.poll() is not None:
             break
@@ -183,6 +206,11 @@ def _launch(
     last_lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-3:]
     if process.poll() is None:
         process.terminate()
+        if sandbox is not None:
+            fail(
+                f"The sandbox started, but {sandbox.url} cannot be reached. Check that this computer allows connections to "
+                "itself: the loopback interface is down, or a firewall is blocking it."
+            )
         fail(f"The sandbox did not respond within {seconds:.0f} s. See {log}.")
     return fail(
         "The sandbox did not start: "

@@ -10,12 +10,19 @@ import requests
 
 from boxnb import oauth, store
 from boxnb.api.failures import CallRecord, api_error, attach_record
-from boxnb.errors import BoxNotebookError, InvalidClientError, InvalidGrantError, NotSignedInError
+from boxnb.errors import (
+    BoxNotebookError,
+    InvalidClientError,
+    InvalidGrantError,
+    NotSignedInError,
+    SettingError,
+)
 from boxnb.oauth import Client
 from boxnb.oauth.token import Token
 from boxnb.secret import bearer
 from boxnb.signin import messages
 from boxnb.store import intent
+from boxnb.store.method import CODE, KINDS
 from boxnb.transport.sessions import require_private, unsigned_session
 
 FIELDS = "id,name,login,role,enterprise"
@@ -73,6 +80,27 @@ def who_is(profile: str, client: Client, token: Token | requests.auth.AuthBase) 
     if not isinstance(account, dict) or "login" not in account:
         raise AccountError(messages.account_without_login(client.server.name))
     return dict.fromkeys(FIELDS.split(",")) | (store.known_account(account) or {})
+
+
+def require_person(saved: store.Profile | None) -> store.Profile | None:
+    """Return the profile if a person signs in with it, or if there is none yet.
+
+    Raises
+    ------
+    SettingError
+        It needs no person, so a link to sign in would replace its secrets.
+    """
+    if saved is not None and saved.method.kind != CODE:
+        again = (
+            f"boxnb.sign_in({saved.name!r}, client_credentials=True)"
+            if saved.is_box
+            else "boxnb.widgets.save_server"
+        )
+        raise SettingError(
+            f"{saved.name!r} signs in without a person ({KINDS[saved.method.kind]}). To enter other secrets, use {again}; for "
+            "a person's sign-in, choose another name."
+        )
+    return saved
 
 
 def save_client(profile: str, client: Client) -> store.Profile | None:
@@ -194,6 +222,11 @@ def try_saved_sign_in(profile: str, saved: store.Profile) -> tuple[bool, str, di
     from boxnb.auth import RotatingAuth
 
     account, server = dict(saved.account or {}), saved.client.server.name
+    if not saved.is_box:
+        from boxnb.servers import checks  # not above: it imports pandas, which a sign-in to Box does not need
+
+        result, finding = next(iter(checks.probe(saved)))
+        return result != "wrong", messages.ALREADY_SIGNED_IN if result == "ok" else finding, account
     try:
         account |= who_is(profile, saved.client, RotatingAuth(profile))
     except (InvalidGrantError, InvalidClientError, NotSignedInError) as error:

@@ -14,14 +14,18 @@ import pandas as pd
 import requests
 
 from .. import oauth, store
+from ..api.connection import Connection
 from ..api.failures import api_error
 from ..api.session import BoxSession
 from ..auth import RotatingAuth
 from ..cards import Alert, card_html
+from ..datasets import console
 from ..errors import (
     AccessTokenRejectedError,
     BoxNotebookError,
     BoxUnavailableError,
+    ConsoleError,
+    CredentialsRefusedError,
     ForbiddenError,
     HostNotAllowedError,
     InvalidClientError,
@@ -29,15 +33,18 @@ from ..errors import (
     NotSignedInError,
     RateLimitError,
     TokenEndpointError,
+    TokenStoreError,
 )
-from ..local import encoding
+from ..local import encoding, private_files, reader
 from ..oauth import Client, Clock, receiver
 from ..oauth.failures import capitalized, display_name, network_trouble
 from ..redaction import one_line
 from ..secret import Secret
+from ..servers import checks
+from ..store.method import CODE, KINDS
 from ..transport.network_trouble import proxy_for
 from ..transport.sessions import Session, unsigned_session
-from .messages import UNCHECKED
+from .messages import UNCHECKED, port_note
 
 CLOCK_TOLERANCE = 600.0
 """How many seconds this computer's clock may differ from the server's before the doctor reports it."""
@@ -106,19 +113,20 @@ def doctor(profile: str, *, clock: Clock = time.time) -> Findings:
 def _findings(profile: str, clock: Clock) -> Iterator[Finding]:
     yield _check_folder()
     try:
-        saved = store.load(profile)
+        saved = store.load_awake(profile)
     except BoxNotebookError as error:
         yield Finding("profile", "wrong", str(error), "Do what the finding says.")
         return
     if saved is None:
-        remedy = (
-            "Open notebooks/1-onboard/01-register-and-sign-in.ipynb; boxnb.status() lists the saved profiles."
-        )
-        yield Finding("profile", "wrong", f"There is no profile {profile!r}.", remedy)
+        finding, _, remedy = str(store.no_profile(profile)).partition(". ")
+        yield Finding("profile", "wrong", f"{finding}.", remedy)
         return
     yield Finding(
         "profile", "ok", f"Saved in {store.path(profile)}, secrets in {saved.keep.partition(':')[0]}."
     )
+    if saved.method.kind != CODE:
+        yield from _check_without_person(saved, clock)
+        return
     with unsigned_session(saved.verify) as http:
         failure, endpoint_findings = _check_endpoint(saved, http, clock)
         yield _check_connection(saved, http, failure)
@@ -126,13 +134,51 @@ def _findings(profile: str, clock: Clock) -> Iterator[Finding]:
     yield _check_redirect(saved.client)
     if saved.token is None:
         finding = "The app is registered, but nobody is signed in."
-        yield Finding("sign-in", "look", finding, "Sign in with the panel.")
-    else:
+        yield Finding("sign-in", "look", finding, reader.as_sentence(reader.to_sign_in(profile)))
+    elif saved.is_box:
         yield from _check_sign_in(profile, clock)
+    else:
+        for result, finding in checks.probe(saved, clock=clock):
+            yield Finding("first call", result, finding)
+
+
+def _check_without_person(saved: store.Profile, clock: Clock) -> Iterator[Finding]:
+    """Try the saved secrets of a profile that needs no person to sign in, once, even if they were refused before."""
+    yield Finding(
+        "kind of sign-in", "ok", f"{capitalized(KINDS[saved.method.kind])}, {saved.client.server.name}."
+    )
+    if saved.verify is False:
+        finding, _, remedy = UNCHECKED.format(name=saved.name).partition(" Run ")
+        yield Finding("connection to the server", "wrong", finding, f"Run {remedy}")
+    if saved.method.gets_token:
+        try:
+            saved = checks.tried(saved, clock=clock)
+        except (CredentialsRefusedError, InvalidClientError) as error:
+            yield Finding("secrets", "wrong", "The server refuses them.", str(error))
+            return
+        except BoxNotebookError as error:
+            result = "wrong" if getattr(error, "error", "") else "look"
+            yield Finding("secrets", result, "There is no token.", str(error))
+            return
+        minutes = 0 if saved.token is None else saved.token.minutes_left(clock() + saved.skew)
+        yield Finding("secrets", "ok", f"The server gave a token for {minutes} minutes.")
+        yield from _check_clock([saved.skew])
+    if saved.is_box:
+        yield from _check_sign_in(saved.name, clock)
+        return
+    for result, finding in checks.probe(saved, clock=clock):
+        yield Finding("first call", result, finding)
 
 
 def _check_folder() -> Finding:
-    folder = store.home()
+    try:
+        folder = store.home()
+        private_files.require_folder(folder / "profiles")
+    except TokenStoreError as error:
+        finding, _, remedy = str(error).rpartition("). ")
+        return Finding(
+            "folder", "wrong", f"{finding})." if finding else str(error), remedy if finding else ""
+        )
     if not folder.exists():
         finding = f"{folder} does not exist yet. The first sign-in creates it, readable only by you."
         return Finding("folder", "ok", finding)
@@ -220,7 +266,7 @@ def _check_clock(offsets: list[float]) -> list[Finding]:
 
 
 def _check_redirect(client: Client) -> Finding:
-    check, remedy = "redirect URI", "Paste the address into the panel."
+    check, remedy = "redirect URI", "Paste the address when you sign in."
     needed = f"The app must list exactly {client.redirect_uri}"
     if not receiver.can_listen(client.redirect_uri):
         return Finding(check, "look", f"{needed}. boxnb cannot listen there.", remedy)
@@ -230,7 +276,8 @@ def _check_redirect(client: Client) -> Finding:
             url = listener.redirect_uri
     except BoxNotebookError as error:
         return Finding(check, "look", f"{needed}. {error}", remedy)
-    return Finding(check, "ok", f"{needed}. The panel can listen at {url}.")
+    why = port_note(client.redirect_uri, url, client.server.name)
+    return Finding(check, "ok", f"{needed}. {why or f'A sign-in listens at {url}.'}")
 
 
 def _check_sign_in(profile: str, clock: Clock) -> Iterator[Finding]:
@@ -241,7 +288,7 @@ def _check_sign_in(profile: str, clock: Clock) -> Iterator[Finding]:
             yield Finding("sign-in", "look", "The response to /users/me does not name a user.", "Try again.")
             return
     except (NotSignedInError, InvalidGrantError, AccessTokenRejectedError) as error:
-        yield Finding("sign-in", "wrong", str(error), "Sign in again with the panel.")
+        yield Finding("sign-in", "wrong", str(error), reader.as_sentence(reader.to_sign_in(profile)))
         return
     except BoxNotebookError as error:
         yield Finding("sign-in", "look", "The sign-in could not be checked.", str(error))
@@ -254,9 +301,35 @@ def _check_sign_in(profile: str, clock: Clock) -> Iterator[Finding]:
         yield Finding(
             "role", "look", f"{role}: sees only their own content.", "Sign in as an admin or co-admin."
         )
+    if role in ("admin", "coadmin"):
+        yield _finding_or_failure("console reports", partial(_check_console_reports, profile, clock))
     for check, path, query, subject in PROBES:
         yield _finding_or_failure(check, partial(_probe, session, check, path, query, subject))
     yield _finding_or_failure("As-User", partial(_check_as_user, session, str(me.get("id"))))
+
+
+def _check_console_reports(profile: str, clock: Clock) -> Finding:
+    """Say which reports of the Admin Console are there, and how old the newest run of each is."""
+    box = Connection(profile, clock=clock)
+    try:
+        runs = console.console(box)
+    except ConsoleError:
+        runs = None
+    if runs is None or not len(runs):
+        finding = "There are none. If an admin runs reports in the Admin Console, box.console() reads them."
+        return Finding("console reports", "ok", finding)
+    newest = runs[runs["run_at"].notna()].drop_duplicates("report")
+    now = pd.Timestamp(box.session.auth.now(), unit="s")
+    ages = [
+        f"{report} ({_days((now - run_at).days)})"
+        for report, run_at in zip(newest["report"], newest["run_at"], strict=True)
+    ]
+    return Finding("console reports", "ok", f"box.console() reads: {', '.join(ages)}.")
+
+
+def _days(days: int) -> str:
+    """Return the age of a report. Its name has a local time, so that it may seem to be from tomorrow."""
+    return "today" if days < 1 else "1 day old" if days == 1 else f"{days} days old"
 
 
 def _finding_or_failure(check: str, probe: Callable[[], Finding]) -> Finding:

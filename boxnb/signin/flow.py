@@ -22,6 +22,7 @@ from boxnb.signin import messages
 from boxnb.signin.account import (
     is_other_account,
     profile_session,
+    require_person,
     revoke_unwanted,
     save_account,
     save_client,
@@ -70,8 +71,7 @@ class SignInFlow:
         self._client: Client | None = None
         self._secret = Secret("")  # typed but not saved yet
         self._server = client.server if client is not None else server
-        self._practice = practice
-        self._seconds = seconds
+        self._practice, self._seconds, self._is_box = practice, seconds, True  # only Box says who signed in
         self._clock = clock
         self._monotonic = monotonic
         self._lock = threading.RLock()
@@ -88,10 +88,10 @@ class SignInFlow:
 
     def start(self) -> SignInFlow:
         """Finish immediately if the saved sign-in still works. If not, open the first request or ask for the app."""
-        saved = store.load(self.profile)
+        saved = require_person(store.load(self.profile))
         client = self._preset_client or (saved.client if saved is not None else None)
-        if client is not None:
-            self._server = client.server
+        self._server = self._server if client is None else client.server
+        self._is_box = saved is None or saved.is_box
         if saved is not None and saved.token is not None:
             if client is not None and client != saved.client:
                 saved = save_client(self.profile, client) or saved  # the sandbox restarted on another port
@@ -161,7 +161,7 @@ class SignInFlow:
 
     def paste(self, text: str) -> None:
         """Handle pasted text: a redirect URL with its state, or a bare code, which the user then has to confirm."""
-        self._handle_redirect(text, bare=oauth.is_bare_code(text))
+        self._handle_redirect(text, bare=oauth.is_bare_code(text) and self._is_box)
 
     def receive(self, url: str) -> None:
         """Handle the redirect URL that the receiver caught."""
@@ -176,8 +176,8 @@ class SignInFlow:
             self._pending, state = None, self._state  # from here on, cancelling has nothing to revoke
             self.busy, self.alert = True, ""
         self.on_change()
-        work = (self._save, client, token, state, self._account) if yes else (self._reject, client, token)
-        self._in_thread(*work)
+        choice = (self._save, client, token, state, self._account) if yes else (self._reject, client, token)
+        self._in_thread(*choice)
 
     def cancel(self) -> None:
         """Stop the sign-in, so that `panel.done()` raises `SignInCancelled`. The user can start again."""
@@ -351,14 +351,14 @@ class SignInFlow:
     def _save(self, client: Client, token: Token, state: str, account: dict[str, Any] | None = None) -> None:
         """Save the token pair with the registered redirect URI, unless the flow was cancelled in the meantime."""
         self._skew = token.obtained_at - self._clock()
-        registered = self._client or client
-        if save_or_revoke(self.profile, registered, token, self._skew, account, lambda: self._state == state):
+        app = self._client or client
+        if save_or_revoke(self.profile, app, token, self._skew, account, lambda: self._state == state):
             self._finish(client, token, account or {})
 
     def _finish(self, client: Client, token: Token, account: dict[str, Any]) -> None:
         """Ask Box which account signed in. The pair is already saved, so a failure here does not undo the sign-in."""
         note = messages.SIGNED_IN
-        if not account:
+        if not account and self._is_box:
             try:
                 account = who_is(self.profile, client, token)
                 save_account(self.profile, token, account)

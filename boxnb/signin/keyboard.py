@@ -21,6 +21,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
+from boxnb.local.reader import kernel as kernel
 from boxnb.secret import sealed
 from boxnb.signin.screen import Screen
 
@@ -338,12 +339,6 @@ class Kernel(Keyboard):
         except NotImplementedError:  # the front end withdrew its permission to ask
             raise EOFError from None
         return _text(answer.encode("utf-8", "replace"))
-
-
-def kernel() -> Any:
-    """Return the notebook kernel that runs this code, or None in a terminal or a script."""
-    ipython = sys.modules.get("IPython")
-    return getattr(ipython.get_ipython(), "kernel", None) if ipython is not None else None
 
 
 def choose(screen: Screen) -> Keyboard:

@@ -9,7 +9,8 @@ import requests
 
 from boxnb import store
 from boxnb.errors import BoxNotebookError, SignInCancelled, SignInError, SignInTimeout
-from boxnb.oauth.failures import ONBOARDING, capitalized, display_name, network_trouble
+from boxnb.local import private_files, reader
+from boxnb.oauth.failures import capitalized, display_name, network_trouble
 from boxnb.oauth.token import Token
 from boxnb.secret import Secret
 
@@ -69,22 +70,55 @@ def unchecked_warning(profile: str) -> str:
 
 def app_problem(client_id: str, redirect_uri: str, client_secret: Secret) -> str:
     """Return what is wrong with the app that the user typed in, or an empty string."""
-    tab = "from the Configuration tab"
     if not client_id or not client_secret:
-        return f"Both fields are required. Copy the Client ID and the Client Secret {tab}."
-    if client_id == client_secret.reveal():
-        return f"The Client ID and the Client Secret are identical. Copy both {tab}."
-    if "@" in client_id or any(character.isspace() for character in client_id):
-        return f"That is not a Client ID. A Client ID is one word of letters and digits; copy it {tab}."
-    if not is_redirect_uri(redirect_uri):
-        return f"{redirect_uri[:80]} is not a web address. Copy the redirect URI {tab}."
+        return f"Both fields are required. Copy the Client ID and the Client Secret {_TAB}."
+    return (
+        client_id_problem(client_id)
+        or client_secret_problem(client_secret, client_id)
+        or redirect_uri_problem(redirect_uri)
+    )
+
+
+_TAB: Final = "from the Configuration tab"
+
+
+def client_id_problem(client_id: str) -> str:
+    """Return what is wrong with a client ID that the user typed in, or an empty string."""
+    if not client_id:
+        return f"The Client ID is required. Copy it {_TAB}."
+    if "@" in client_id or not _is_one_word(client_id):
+        return f"That is not a Client ID. A Client ID is one word of letters and digits; copy it {_TAB}."
     return ""
+
+
+def client_secret_problem(client_secret: Secret, client_id: str) -> str:
+    """Return what is wrong with a client secret that the user typed in, or an empty string. It is never quoted."""
+    if not client_secret:
+        return f"The Client Secret is required. Copy it {_TAB}."
+    if client_secret.reveal() == client_id:
+        return f"The Client ID and the Client Secret are identical. Copy both {_TAB}."
+    if not _is_one_word(client_secret.reveal()):
+        return f"That is not a Client Secret. A Client Secret is one word; copy it {_TAB}."
+    return ""
+
+
+def redirect_uri_problem(redirect_uri: str) -> str:
+    """Return what is wrong with a redirect URI that the user typed in, or an empty string."""
+    if not is_redirect_uri(redirect_uri):
+        return f"{redirect_uri[:80]} is not a web address. Copy the redirect URI {_TAB}."
+    return ""
+
+
+def _is_one_word(text: str) -> bool:
+    return text.isascii() and text.isprintable() and " " not in text
 
 
 def is_redirect_uri(redirect_uri: str) -> bool:
     """Return whether the string can be a redirect URI: it uses http or https, and has a host and a valid port."""
     try:
         parts = urlsplit(redirect_uri)
+        if not _is_one_word(redirect_uri) or parts.fragment:  # RFC 6749 3.1.2: without a fragment
+            return False
         return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         return False
@@ -184,7 +218,7 @@ def nobody_to_sign_in(profile: str) -> SignInCancelled:
     """Return the error for a run without a person, such as one by nbclient, if no sign-in is saved."""
     return SignInCancelled(
         f"Nobody is signed in as {profile!r}, and nobody is here to sign in. "
-        f"Open {ONBOARDING} in JupyterLab once, sign in there, then run this again."
+        f"Run {reader.sign_in_command(profile)} in a terminal once, then run this again."
     )
 
 
@@ -208,7 +242,9 @@ def in_one_sentence(error: BaseException, server: str = "Box") -> str:
     if isinstance(error, BoxNotebookError):
         return " ".join(str(error).split())
     if isinstance(error, requests.RequestException) or "certificate" in str(error).lower():
-        return network_trouble(error, then=f"open {display_name(server)} again")  # type: ignore[arg-type]
+        then = f"open {display_name(server)} again" if reader.in_notebook() else "try again"
+        return network_trouble(error, then=then)  # type: ignore[arg-type]
     if isinstance(error, OSError):
-        return f"Cannot save the sign-in ({error.strerror or type(error).__name__}). Nothing was lost."
+        where = error.filename or store.home()
+        return f"Cannot save the sign-in in {where} ({error.strerror or type(error).__name__}). {private_files.remedy(error)}."
     return " ".join(str(error).split())

@@ -4,29 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from typing import Any
 
 from .. import oauth, store
-from ..oauth import Client, Server
-from ..secret import Secret
+from ..store.files import SANDBOX
+from ..store.practice_server import is_practice as is_practice
+from ..store.practice_server import practice_client as practice_client
+from ..store.practice_server import server_of as server_of
 from .account import remember_account
 
-PROFILE = "sandbox"
-
-
-def server_of(running: Any) -> Server:
-    """Return the name and URLs of a running sandbox."""
-    fields: dict[str, Any] = running.server()
-    return Server(**fields)
-
-
-def practice_client() -> Client:
-    """Start the shared sandbox if it is not running, and return its ready-made app."""
-    from .. import sandbox
-
-    running = sandbox.start()
-    app = running.practice_client()
-    return Client(app["client_id"], Secret(app["client_secret"]), app["redirect_uri"], server_of(running))
+PROFILE = SANDBOX
 
 
 def grant(link: str) -> str:
@@ -36,9 +22,9 @@ def grant(link: str) -> str:
     return sandbox.start().approve(link)
 
 
-def ready() -> None:
+def ready(profile: str = PROFILE) -> None:
     """Make sure that the shared sandbox is running, that the profile has its URLs, and that a user is signed in."""
-    client = practice_client()
+    client = practice_client(profile)
 
     def with_server(saved: store.Profile | None) -> store.Profile | None:
         if saved is None or saved.token is None or saved.client.server == client.server:
@@ -46,7 +32,7 @@ def ready() -> None:
         # The sandbox restarted on another port, with the same data.
         return dataclasses.replace(saved, client=client)
 
-    saved = store.change(PROFILE, with_server)
+    saved = store.change(profile, with_server)
     if saved is not None and saved.token is not None:
         return
     state = oauth.new_state()
@@ -55,10 +41,10 @@ def ready() -> None:
 
     def with_token(saved: store.Profile | None) -> store.Profile:
         # A saved profile keeps its mail settings, licence and so on.
-        profile = saved or store.Profile(PROFILE, client)
+        earlier = saved or store.Profile(profile, client)
         skew = token.obtained_at - time.time()
-        return dataclasses.replace(profile, client=client, token=token, skew=skew, account=None)
+        return dataclasses.replace(earlier, client=client, token=token, skew=skew, account=None)
 
-    store.change(PROFILE, with_token)
-    account = remember_account(PROFILE)
+    store.change(profile, with_token)
+    account = remember_account(profile)
     print(f"Signed in to the sandbox as its practice admin, {account.get('name')}.")  # noqa: T201  for the reader

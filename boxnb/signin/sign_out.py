@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 
-from .. import oauth, store
+from .. import store
 from ..errors import HostNotAllowedError, SignInError, TokenStoreError
 from ..oauth.failures import display_name
 from ..store import intent
 from ..transport.network_trouble import network_trouble
 from ..transport.sessions import unsigned_session
+
+_SECRETS_STAY = "Its secrets stay saved, and the next call signs in with them. To remove them, run boxnb.store.delete({name!r})."
 
 
 def sign_out(profile: str) -> str:
@@ -26,13 +28,18 @@ def sign_out(profile: str) -> str:
     TokenStoreError
         The token was revoked, but the file could not be written.
     """
+    from ..servers import checks  # imports pandas, which a sign-out otherwise does without
+
+    store.load_awake(profile)
     with store.lock(profile):
         saved = store.load(profile)
-        if saved is None or saved.token is None:
+        if saved is None or not saved.has_access:
             return f"Nobody is signed in as {profile!r}."
+        if saved.token is None:
+            return f"{profile!r} has no token. {_SECRETS_STAY.format(name=profile)}"
         try:
             with unsigned_session(saved.verify) as http:
-                was_valid = oauth.revoke(saved.client, saved.token, http=http)
+                was_valid = checks.end_token(saved, http)
         except (OSError, SignInError, HostNotAllowedError) as error:
             # An OSError comes from requests, or from a missing CA bundle.
             reason = network_trouble(error) if isinstance(error, OSError) else str(error)
@@ -49,5 +56,12 @@ def sign_out(profile: str) -> str:
                 store.path(profile),
             ) from error
         intent.end(store.path(profile))
-    how = "was revoked" if was_valid else "had already been revoked or replaced"
-    return f"Signed out of {profile!r}: the token {how} and is deleted from this computer."
+    how = (
+        "cannot be ended early on this server, where it expires soon,"
+        if was_valid is None
+        else "was revoked"
+        if was_valid
+        else "had already been revoked or replaced"
+    )
+    message = f"Signed out of {profile!r}: the token {how} and is deleted from this computer."
+    return f"{message} {_SECRETS_STAY.format(name=profile)}" if saved.method.needs_no_person else message

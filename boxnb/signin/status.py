@@ -12,9 +12,10 @@ from ..api.failures import SCOPES
 from ..api.ledger import Ledger
 from ..auth import RotatingAuth
 from ..cards import Alert, card_html
-from ..errors import BoxNotebookError, NotSignedInError
-from ..local import encoding
+from ..errors import BoxNotebookError
+from ..local import encoding, reader
 from ..oauth import Clock
+from ..store.method import KINDS
 from .messages import UNCHECKED
 
 DAYS_TO_WARN = 50
@@ -27,6 +28,7 @@ STATUS_COLUMNS = {
     "role": "str",
     "enterprise": "str",
     "server": "str",
+    "sign_in": "str",
     "signed_in": "boolean",
     "access_minutes_left": "Int64",
     "refresh_days_left": "Int64",
@@ -50,7 +52,7 @@ class Status(pd.DataFrame):
 
     def _repr_html_(self) -> str:
         if not len(self):
-            return "<p>Nothing is saved yet. Open the onboarding notebook.</p>"
+            return f"<p>Nothing is saved yet. To sign in, open {reader.ONBOARDING}.</p>"
         facts = self.set_index("profile").T.dropna(how="all")
         strings = facts.astype("object").where(facts.notna(), "").astype("str")
         rows = [
@@ -78,7 +80,7 @@ def status(profile: str | None = None, *, clock: Clock = time.time) -> Status:
         ``refresh_days_left`` are ``Int64``, 0 if the token has expired and missing if nobody is signed in. ``mode`` is
         the file's permission bits in octal. ``refreshed_by`` is the process that saved the token pair. ``scopes`` says,
         for each scope that an admin needs, whether a call by boxnb has proved it, Box has refused it, or boxnb has not
-        tried it. ``problem`` says what you have to do, if anything.
+        tried it. ``sign_in`` is the kind of sign-in. ``problem`` says what you have to do, if anything.
 
     Raises
     ------
@@ -86,9 +88,7 @@ def status(profile: str | None = None, *, clock: Clock = time.time) -> Status:
         There is no profile with that name.
     """
     if profile is not None and not os.path.lexists(store.path(profile)):
-        raise NotSignedInError(
-            f"There is no profile {profile!r}. boxnb.status() lists the profiles that exist."
-        )
+        raise store.no_profile(profile)
     rows = [
         {
             column: encoding.as_text(cell) if isinstance(cell, str) else cell
@@ -116,23 +116,30 @@ def _row(name: str, clock: Clock) -> dict[str, object]:
         "role": account.get("role"),
         "enterprise": (account.get("enterprise") or {}).get("name"),
         "server": saved.client.server.name,
-        "signed_in": token is not None,
+        "sign_in": KINDS[saved.method.kind],
+        "signed_in": saved.has_access,
         "generation": saved.generation,
         "refreshed_by": saved.refreshed_by or None,
-        "scopes": _scopes(name),
+        "scopes": _scopes(name) if saved.is_box else None,
         "keep": saved.keep.partition(":")[0],
         "mode": oct(file.stat().st_mode & 0o777)[2:],
-        "problem": unchecked or None,
+        "problem": " ".join(filter(None, [unchecked, saved.refused])) or None,
     }
     if token is None:
         return row
+    if (
+        token.refresh_token is None or not saved.is_box
+    ):  # another server does not say how long a refresh token lasts
+        return row | {"access_minutes_left": token.minutes_left(now), "fingerprint": token.fingerprint}
     # If an older script saved the token pair, it may not have recorded when the pair was obtained.
     days = (now - token.obtained_at) / 86400 if token.obtained_at > 0 else 0.0
     warning = ""
     if days > 60:
-        warning = f"Not used for {days:.0f} days, and a refresh token expires after 60. Sign in again."
+        warning = f"Not used for {days:.0f} days, and a refresh token expires after 60. Sign in again: {reader.to_sign_in(name)}."
     elif days > DAYS_TO_WARN:
-        warning = f"Not used for {days:.0f} of 60 days. Use this profile, or run boxnb.keep_alive({name!r})."
+        warning = (
+            f"Not used for {days:.0f} of 60 days. Use this profile, or run {reader.to_keep_alive(name)}."
+        )
     return row | {
         "problem": " ".join(filter(None, [unchecked, warning])) or None,
         "access_minutes_left": token.minutes_left(now),
@@ -155,15 +162,23 @@ def keep_alive(profile: str, *, clock: Clock = time.time) -> str:
     Returns
     -------
     str
-        A message with the fingerprints of the new and the old refresh token.
+        A message with the fingerprints of the new and the old refresh token. A sign-in without a refresh token gets a new
+        access token, which shows that it still works.
 
     Raises
     ------
     NotSignedInError, InvalidGrantError, TokenEndpointError, TokenStoreError
         As for any refresh. The message says what to do.
     """
+    if not os.path.lexists(store.path(profile)):
+        raise store.no_profile(profile)
+    saved = store.load(profile)
+    if saved is not None and saved.has_access and not saved.method.gets_token:
+        return f"{profile!r} has no token that could expire: {KINDS[saved.method.kind]}."
     auth = RotatingAuth(profile, clock=clock)
     before = auth.saved_token
     after = auth.rotate(rejected=before.access_token)
+    if auth.profile.method.needs_no_person:
+        return f"{profile!r} has a new access token for {after.minutes_left(auth.now())} minutes, and needs no refresh token."
     days = after.days_left(auth.now())
     return f"{profile!r} is valid for another {days} days: refresh token {after.fingerprint} replaced {before.fingerprint}."

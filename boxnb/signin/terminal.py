@@ -16,17 +16,19 @@ import time
 import webbrowser
 from collections.abc import Callable, Iterator
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from boxnb import store
 from boxnb.errors import BoxNotebookError, NotSignedInError, SignInError
-from boxnb.local import output
+from boxnb.local import output, private_files
 from boxnb.oauth import BOX, Server
 from boxnb.secret import sealed
-from boxnb.signin import jupyterhub, messages, practice
+from boxnb.signin import app_form, jupyterhub, messages, practice
 from boxnb.signin import terminal_messages as text
 from boxnb.signin.flow import CODE_SECONDS, SignInFlow
 from boxnb.signin.keyboard import POLL_SECONDS, Keyboard, choose
 from boxnb.signin.screen import Screen
+from boxnb.transport.sessions import LOOPBACK
 
 SIGNED_IN, NOT_SIGNED_IN = 0, 1
 REMOTE: Final = ("SSH_CONNECTION", "JUPYTERHUB_SERVICE_PREFIX")  # the person's browser is on another computer
@@ -86,7 +88,7 @@ def sign_in(
     SandboxError
         The sandbox cannot be started.
     """
-    client = practice.practice_client() if profile == practice.PROFILE else None
+    client = practice.practice_client(profile) if practice.is_practice(profile) else None
     screen = Screen()
     flow = SignInFlow(
         profile,
@@ -184,16 +186,22 @@ class _Conversation:
     def run(self, again: bool, change_app: bool) -> None:
         """Take the flow to its end. Raise if it ends without a sign-in."""
         flow, screen = self._flow, self._screen
+        self._is_new = not os.path.lexists(store.path(flow.profile))
         flow.start()
         if again and flow.step == "done":
             flow.again()
-        if change_app:
+        if change_app and flow.snapshot()["practice"]:
+            screen.say(text.READY_MADE_APP)
+        elif change_app:
             flow.change_app()
         if flow.step != "done":
             self._types = not self._keyboard.has_ended()
             if not self._types and not flow.snapshot()["practice"]:
                 self._require_reader(flow.snapshot())
+            private_files.require_folder(store.home() / "profiles")  # before anything is asked
             screen.say(text.title(flow.profile, flow.snapshot()["server"]))
+            if self._is_new and (note := text.new_profile(flow.profile)):
+                screen.say(note)
         if warning := messages.unchecked_warning(flow.profile):
             screen.say(warning)
         while not flow.finished:
@@ -247,16 +255,11 @@ class _Conversation:
         if not self._types:
             raise EOFError
         if not self._instructed:
-            self._screen.say(text.register(view["server"], view["redirect_uri"]))
+            is_known = bool(view["client_id"])
+            self._screen.say(text.register(view["server"], view["redirect_uri"], is_known=is_known))
             self._instructed = True
-        client_id = self._ask(text.field(text.CLIENT_ID, view["client_id"])) or view["client_id"]
-        secret_prompt = text.field(text.CLIENT_SECRET, fingerprint=view["secret"])
-        self._flow.draft_secret(self._ask(secret_prompt, hidden=True))
-        if fingerprint := self._flow.snapshot()["secret"]:
-            self._screen.say(text.received(fingerprint))
-        redirect_uri = self._ask(text.field(text.REDIRECT_URI, view["redirect_uri"])) or view["redirect_uri"]
         self._link = ""
-        self._flow.register(client_id, "", redirect_uri)
+        app_form.fill_in(self._flow, view, self._ask, self._screen.say)
 
     def _ask(self, prompt: str, *, hidden: bool = False) -> str:
         return (self._keyboard.line(lambda: prompt, hidden=hidden) or "").strip()
@@ -285,6 +288,8 @@ class _Conversation:
         """Pass the pasted text to the flow. If the link stays valid, the person's code may too, for at most 30 seconds."""
         now = self._monotonic()
         self._flow.paste(pasted)
+        if "code=" not in pasted:
+            return  # nothing shows that there is a code yet
         if self._flow.busy or self._flow.snapshot()["authorize_url"] != self._link:
             self._code_ends = None
         elif self._code_ends is None or self._code_ends <= now:
@@ -300,14 +305,18 @@ class _Conversation:
             say(view["note"])
         say(("" if view["alert"] else "\n") + text.open_link(view["server"], first=first) + "\n")
         say(f"{self._link}\n", wrap=False)
+        is_local = urlsplit(self._link).hostname in LOOPBACK
         if self._open_browser:
-            say(text.BROWSER_OPENED if _open_in_browser(self._link) else text.NO_BROWSER)
+            is_open = _open_in_browser(self._link)
+            say(text.BROWSER_OPENED if is_open else text.no_browser(is_local, view["practice"]))
         if not first:
             return
         if moved := messages.port_note(view["redirect_uri"], view["listening"], view["server"]):
             say(moved)
         proxied = bool(jupyterhub.local_url(view["redirect_uri"]))
         remote = any(os.environ.get(name) for name in REMOTE)
+        if remote and is_local:
+            say(text.LOCAL_LINK)
         say(text.how_it_comes_back(bool(view["listening"]), proxied, remote, view["practice"]) + "\n")
 
     def _prompt(self) -> str:

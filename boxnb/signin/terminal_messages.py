@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Iterator
 from typing import Any, Final
 
 from boxnb import store
 from boxnb.errors import BoxNotebookError, SignInCancelled, SignInError, SignInTimeout
+from boxnb.local.reader import sign_in_command as command
 from boxnb.oauth.failures import capitalized, display_name
 from boxnb.signin import messages
 
@@ -22,7 +22,10 @@ REDIRECT_URI: Final = "Redirect URI"
 YES_OR_NO: Final = "Is this you, in the right enterprise? Type yes to save it, or no to discard it: "
 PLEASE_YES_OR_NO: Final = "Type yes or no."
 BY_ITSELF: Final = "boxnb signs in to the sandbox for you, as its practice admin."
-NO_BROWSER: Final = "This computer has no browser with a window. Open the link in a browser on any computer."
+LOCAL_LINK: Final = (
+    "The link is an address of this computer, so a browser on another computer cannot open it."
+)
+READY_MADE_APP: Final = "The sandbox has a ready-made app, so there is no app to change."
 BROWSER_OPENED: Final = "boxnb has opened the link in your browser."
 
 
@@ -31,8 +34,32 @@ def title(profile: str, server: str) -> str:
     return f"Sign in to {display_name(server)} for the profile {profile!r}. Press Ctrl-C to stop."
 
 
-def register(server: str, redirect_uri: str) -> str:
-    """Return how to register an app: in Box step by step, elsewhere in one sentence."""
+def new_profile(profile: str) -> str:
+    """Return the note for a new profile whose name is similar to a saved one's; empty if none is."""
+    other = store.did_you_mean(profile)
+    return (
+        f"This creates the profile {profile!r}.{other} Then press Ctrl-C and use that name." if other else ""
+    )
+
+
+def no_browser(is_local: bool, practice: bool) -> str:
+    """Return that no browser was opened, and where to open the link. ``is_local`` is whether it leads to this computer."""
+    problem = "This computer has no browser with a window."
+    if not is_local:
+        return f"{problem} Open the link in a browser on any computer."
+    if practice:
+        return f"{problem} {LOCAL_LINK} Press Enter: boxnb then signs in for you."
+    return f"{problem} {LOCAL_LINK}"
+
+
+def register(server: str, redirect_uri: str, *, is_known: bool = False) -> str:
+    """Return how to register an app: in Box step by step, elsewhere in one sentence. ``is_known`` is whether there is one."""
+    if is_known:
+        where = f" in {CONSOLE}" if server in ("Box", "sandbox") else ""
+        return (
+            f"\nThis profile has an app. Copy the new values from the app's configuration{where},\n"
+            "or press Enter to keep a value.\n"
+        )
     if server not in ("Box", "sandbox"):
         return (
             f"\nRegister an app with {display_name(server)}, with the redirect URI {redirect_uri}\n"
@@ -115,7 +142,8 @@ def exchanging(left: float | None, *, ticks: bool) -> str:
     """Return the line shown while a code is exchanged. If the line can change, it counts down the code's last seconds."""
     if left is None:
         return SAVING
-    return messages.EXCHANGING + (f" {math.ceil(left)} s left." if ticks else "")
+    # The server counts from Grant; when that was is not known.
+    return messages.EXCHANGING + (f" At most {math.ceil(left)} s left." if ticks else "")
 
 
 def account_text(who: dict[str, Any]) -> str:
@@ -159,11 +187,6 @@ def _expiry(seconds: float) -> str:
     if seconds < 5400:
         return f"{max(1, minutes)} minutes left" if minutes > 1 else "1 minute left"
     return f"{hours} hours left" if days < 2 else f"{days} days left"
-
-
-def command(profile: str) -> str:
-    """Return the command that signs in this profile."""
-    return f"boxnb sign-in {shlex.quote(profile)}"
 
 
 def nobody_here(profile: str, reason: str) -> SignInCancelled:

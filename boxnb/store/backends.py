@@ -1,7 +1,7 @@
 """Backends: where a profile's secrets are saved (its own file, a keyring, an older script's property list, a command).
 
-A backend reads and writes one JSON-like dict: ``client_secret``, ``token`` (a dict or None), ``mail``, ``generation`` and
-``written``.
+A backend reads and writes one JSON-like dict: ``client_secret``, ``token`` (a dict or None), ``mail``, ``generation``,
+``written``, and ``secrets`` if the profile does not sign in to Box with an authorization code.
 Everything that is not secret stays in the profile's file. A write replaces the whole dict, or changes nothing.
 """
 
@@ -166,7 +166,10 @@ def with_secrets(content: dict[str, Any], found: Found) -> dict[str, Any]:
     """Return the content of a profile's file, completed with the secrets that were found outside it."""
     secrets = {"client_secret": "", "token": None, "mail": None, "generation": 0, **(found.secrets or {})}
     client = {**content["client"], "client_secret": secrets["client_secret"]}
-    return {**content, "client": client, **{key: secrets[key] for key in ("token", "mail", "generation")}}
+    others: dict[str, Any] = {
+        key: secrets[key] for key in ("token", "mail", "generation", "secrets") if key in secrets
+    }
+    return {**content, "client": client, **others}
 
 
 def is_separate(backend: Backend | None) -> TypeGuard[Backend]:

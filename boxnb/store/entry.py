@@ -23,6 +23,8 @@ def pop_secrets(content: dict[str, Any]) -> Secrets:
     """
     popped = {name: content.pop(name) for name in ("token", "mail")}
     popped["client_secret"] = content["client"].pop("client_secret")
+    if "secrets" in content:
+        popped["secrets"] = content.pop("secrets")
     return {**popped, "generation": content["generation"], "written": secrets.token_hex(8)}
 
 
@@ -50,6 +52,8 @@ def _check(saved: Secrets) -> None:
         MailSettings.from_json(saved["mail"])
     if not is_utf8(saved.get("client_secret", "")):
         raise ValueError("the client secret cannot be sent")
+    for value in saved.get("secrets", {}).values():
+        Secret(value)
 
 
 def generation(saved: Secrets) -> int:
@@ -71,7 +75,7 @@ def is_outdated(saved: Secrets, content: dict[str, Any]) -> bool:
 
 
 def is_same_sign_in(saved: Secrets, other: Secrets | None) -> bool:
-    """Return whether two entries have the same app and the same token pair."""
+    """Return whether two entries have the same secrets and the same token pair."""
     return other is not None and all(
-        saved.get(name) == other.get(name) for name in ("client_secret", "token")
+        saved.get(name) == other.get(name) for name in ("client_secret", "token", "secrets")
     )

@@ -32,6 +32,9 @@ IGNORES_CASE = sys.platform in ("win32", "darwin")
 """Whether the file system usually treats ``acme`` and ``Acme`` as one name."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+SANDBOX = "sandbox"
+"""The name of the profile of the shared sandbox."""
+
 LOCK_TIMEOUT = 120.0
 """Seconds to wait for another process's lock."""
 
@@ -56,6 +59,10 @@ def path(name: str) -> Path:
         raise ProfileNameError(
             f"{name!r} cannot be the name of a profile. Use letters, digits, '-', '_' and '.', but not the name of a "
             f"Windows device. Try {suggestion + '-box' if suggestion in DEVICE_NAMES else suggestion!r}."
+        )
+    if name.lower() == SANDBOX != name:
+        raise ProfileNameError(
+            f"There is no profile {name!r}. Did you mean {SANDBOX!r}? Other names are free to use."
         )
     if IGNORES_CASE and name not in (saved := names()):
         for other in saved:
@@ -273,10 +280,10 @@ def require_secrets(profile: Profile) -> None:
         The profile has no secrets, and its backend did not confirm this by returning an entry without secrets.
     """
     file, backend = path(profile.name), backend_of(profile)
-    if profile.token is not None or profile.client.client_secret or not backends.is_separate(backend):
+    if profile.has_secrets or not backends.is_separate(backend):
         return
     saved = backends.read(backend, file, to_json(profile)).secrets
-    if saved is not None and not saved.get("token") and not saved.get("client_secret"):
+    if saved is not None and not any(saved.get(name) for name in ("token", "client_secret", "secrets")):
         return
     raise TokenStoreError(
         f"The backend {profile.keep.split(':')[0]!r} did not return the secrets of {profile.name!r}, so nothing was changed. "
@@ -311,7 +318,7 @@ def change(name: str, edit: Callable[[Profile | None], Profile | None]) -> Profi
         edited = edit(saved)
         if edited is None or edited == saved:
             return saved
-        if saved is not None and edited.token is None and not edited.client.client_secret:
+        if saved is not None and not edited.has_secrets:
             require_secrets(saved)
         save(edited)
         return edited
@@ -355,7 +362,10 @@ def _raw_content(name: str, file: Path) -> dict[str, Any]:
 def _remove_files(file: Path) -> None:
     # The profile last: if the process is killed in between, no draft is left for the next profile of this name.
     for leftover in (*_drafts(file), intent.path(file), _holder_file(file), file):
-        private_files.remove(leftover)
+        try:
+            private_files.remove(leftover)
+        except OSError as error:
+            raise private_files.explained(error, leftover, "deleted") from error
 
 
 def _drafts(file: Path) -> list[Path]:

@@ -22,6 +22,7 @@ from .files import (
     require_secrets,
     save,
 )
+from .missing import no_profile
 from .profile import Profile, to_json
 
 
@@ -60,7 +61,7 @@ def configure(name: str, *, verify: bool | str | None = None, monthly_calls: int
 
 def _existing(name: str, saved: Profile | None) -> Profile:
     if saved is None:
-        raise SettingError(f"There is no profile {name!r}. boxnb.status() lists your profiles.")
+        raise SettingError(str(no_profile(name)))
     return saved
 
 

@@ -11,11 +11,17 @@ from urllib.parse import urlsplit
 from ..local import home_folder
 from ..oauth import Client, Server
 from ..oauth.token import LATEST, Token
-from ..secret import Secret, is_utf8
+from ..secret import Secret, basic_pair, is_utf8
 from ..transport.sessions import LOOPBACK, checked_verify
 from .mail_settings import MailSettings
+from .method import BASIC, CODE, HEADER, LOGIN, Method
 
-FORMAT = 1
+FORMAT = 2
+"""The newest format of a profile's file that this boxnb reads."""
+
+FIRST_FORMAT = 1
+"""The format that every boxnb reads. A profile that signs in to Box with an authorization code is saved in it."""
+
 SPENT = 50
 """How many spent refresh tokens a profile remembers by their hash."""
 
@@ -49,6 +55,11 @@ class Profile:
         SHA-256 hashes of the last refresh tokens that were replaced. boxnb recognizes an old copy of a token by its hash.
     mail : MailSettings or None
         How runs with this profile send email.
+    method : Method
+        How the profile signs in; by default to Box, with an authorization code.
+    refused : str
+        Why the server refused the saved secrets; ``""`` if it did not. They are not sent again until they are saved again,
+        because some servers lock an account after a few refusals.
     """
 
     name: str
@@ -65,6 +76,38 @@ class Profile:
     spent: tuple[str, ...] = ()
     monthly_calls: int = 0
     mail: MailSettings | None = None
+    method: Method = dataclasses.field(default_factory=Method)
+    refused: str = ""
+
+    @property
+    def is_box(self) -> bool:
+        """Whether this is a sign-in to Box or the sandbox, rather than to another server."""
+        return not self.method.preset
+
+    @property
+    def has_access(self) -> bool:
+        """Whether requests can be signed: there is a token, or secrets with which no token or a new one is needed."""
+        return self.token is not None or self.method.kind != CODE
+
+    @property
+    def has_secrets(self) -> bool:
+        """Whether the profile has any secret of its sign-in."""
+        return self.token is not None or bool(self.client.client_secret) or bool(self.method.secrets)
+
+    def secrets(self) -> dict[str, Secret]:
+        """Return every secret of the profile, by what it is, such as ``client secret`` or ``mail password``."""
+        token, mail = self.token, self.mail
+        found = {
+            "client secret": self.client.client_secret,
+            **{name.removeprefix(HEADER): value for name, value in self.method.secrets.items()},
+            "access token": None if token is None else token.access_token,
+            "refresh token": None if token is None else token.refresh_token,
+            "mail password": None if mail is None else mail.password,
+        }
+        if self.method.kind in (BASIC, LOGIN):
+            password = self.method.secrets.get("password", Secret(""))
+            found["password in base64"] = basic_pair(self.method.settings.get("username", ""), password)
+        return {name: value for name, value in found.items() if value}
 
     def renewed(self, token: Token, skew: float) -> Profile:
         """Return the profile with a new token pair. The old refresh token is recorded as spent if it was replaced."""
@@ -78,6 +121,7 @@ class Profile:
             generation=self.generation + 1,
             refreshed_by=this_process(),
             spent=spent,
+            refused="",
         )
 
     def with_pair_of(self, other: Profile) -> Profile:
@@ -99,6 +143,12 @@ class Profile:
         own_server, later_server = (_server_host(profile.client.server.api_url) for profile in (self, later))
         if own_server != later_server:
             return "now belongs to another server"
+        own, other = (
+            (profile.method.kind, profile.method.settings.get("username"), profile.method.form())
+            for profile in (self, later)
+        )
+        if own != other:
+            return "now signs in differently"
         if self.account is None:
             return ""
         if later.account is None:
@@ -143,9 +193,9 @@ _COPIED = ("generation", "account", "skew", "verify", "keep", "refreshed_by", "m
 
 def to_json(profile: Profile) -> dict[str, Any]:
     """Return the content of a profile's file, with the secrets in plain text. Only the store calls this."""
-    client, token = profile.client, profile.token
+    client, token, method = profile.client, profile.token, profile.method
     return {
-        "format": FORMAT,
+        "format": FIRST_FORMAT if method.is_standard else FORMAT,
         "server": _server_fields(client.server),
         "client": {
             "client_id": client.client_id,
@@ -158,6 +208,16 @@ def to_json(profile: Profile) -> dict[str, Any]:
         "saved_at": time.time(),
         "mail": None if profile.mail is None else profile.mail.as_json(),
         "token": None if token is None else token.as_json(),
+        **({} if method.is_standard else _method_fields(profile)),
+    }
+
+
+def _method_fields(profile: Profile) -> dict[str, Any]:
+    """Return the fields that a profile has only if it does not sign in to Box with an authorization code."""
+    return {
+        "method": profile.method.as_json(),
+        "secrets": {name: value.reveal() for name, value in profile.method.secrets.items()},
+        "refused": profile.refused,
     }
 
 
@@ -206,6 +266,8 @@ def from_json(name: str, content: dict[str, Any]) -> Profile:
         spent=tuple(digest for digest in spent if isinstance(digest, str)) if isinstance(spent, list) else (),
         monthly_calls=_count(content.get("monthly_calls")),
         mail=MailSettings.from_json(content["mail"]) if content.get("mail") else None,
+        method=Method.from_json(content.get("method"), content.get("secrets")),
+        refused=_label(content.get("refused")) or "",
     )
 
 

@@ -15,7 +15,7 @@ from urllib.parse import urljoin
 import requests
 
 from ..api.failures import api_error
-from ..api.session import TIMEOUT
+from ..api.retrying import TIMEOUT
 from ..errors import (
     ApiError,
     BoxNotebookError,

@@ -14,6 +14,7 @@ import filelock
 import requests
 import urllib3
 
+from ..local import reader
 from ..redaction import one_line
 
 SOCKS = 'pip install "requests[socks]"'
@@ -70,7 +71,7 @@ def network_trouble(error: OSError, then: str = "try again") -> str:
             spelling = spelling if os.environ.get(setting, "").lower().startswith("socks://") else ""
             return (
                 f"{setting} refers to a SOCKS proxy, but SOCKS support is not installed. "
-                f"Run {SOCKS}, {spelling}restart the kernel, then {then}."
+                f"Run {SOCKS}, {spelling}{'restart the kernel, ' if reader.kernel() is not None else ''}then {then}."
             )
         return f"The SOCKS proxy address in {setting} cannot be read. {_capital(spelling)}then {then}."
     if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
@@ -100,6 +101,11 @@ def network_trouble(error: OSError, then: str = "try again") -> str:
     return _connection_error(error, host, through, causes, then)
 
 
+def sandbox_has_stopped() -> str:
+    """Return the message for a call to a sandbox that is not running any more."""
+    return f"The sandbox has stopped. To start it, {reader.to_start_sandbox()}, then try again."
+
+
 def _capital(sentence: str) -> str:
     return sentence[:1].upper() + sentence[1:]
 
@@ -125,6 +131,11 @@ def _connection_error(error: OSError, host: str, through: str, causes: list[Base
 
     if has_cause(socket.gaierror, urllib3.exceptions.NameResolutionError):
         return f"The name {host} cannot be looked up (DNS). Check its spelling, the network or the VPN, then {then}."
+    if has_cause(ConnectionRefusedError) and not through and host in ("127.0.0.1", "localhost", "::1"):
+        return (
+            f"{host} refused the connection: no server is running there. If it is the sandbox, it has stopped. "
+            f"To start it, {reader.to_start_sandbox()}, then {then}."
+        )
     if has_cause(ConnectionRefusedError):
         return f"{host} refused the connection{through}: no server is running there, or a firewall is blocking it. Check the network, then {then}."
     if any(getattr(cause, "errno", None) in _OFFLINE for cause in causes):

@@ -1,9 +1,10 @@
 """What a user sees in a notebook: the sign-in panel, tables, trees, charts.
 
-`front_end` decides between the sign-in panel and a sign-in by text. `sign_in_panel` is a view of `boxnb.signin.flow`.
+`front_end` decides between the sign-in panel and a sign-in by text. `sign_in_panel` is a view of `boxnb.signin.flow`,
+and `credentials_panel` of `boxnb.signin.credentials`.
 `table`, `tree`, `explorer` and `charts` show DataFrames; `progress` shows the progress of a pull. `text` formats sizes
 and counts, contains the messages of these views, and adds the plain fallback to widgets; charts have their own. `views` collects what notebooks
-import. `javascript` joins the JavaScript files of a widget.
+import. `flow_picture` draws the whole flow, for the panel and the lessons; `javascript` joins the JavaScript files of a widget.
 
 This layer imports `sdk` and the layers before it. `runs` and `labs` can import it.
 """
@@ -14,14 +15,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from boxnb.signin.flow import SignInFlow
-from boxnb.widgets.front_end import sign_in
+from boxnb.widgets.front_end import save_server, sign_in
 
 if TYPE_CHECKING:
     from boxnb.widgets import charts as charts
     from boxnb.widgets import views as views
     from boxnb.widgets.sign_in_panel import SignIn
 
-__all__ = ["SignIn", "SignInFlow", "sign_in"]
+__all__ = ["SignIn", "SignInFlow", "save_server", "sign_in"]
 _LAZY = ("charts", "views")
 
 

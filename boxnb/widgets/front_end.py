@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from boxnb import store
+from boxnb.local import output
 from boxnb.oauth import BOX, Server
 from boxnb.signin import terminal as terminal_sign_in
 from boxnb.signin.keyboard import kernel
+from boxnb.transport.sessions import checked_verify
 
+# The modules about other servers import pandas, which a sign-in to Box by text does not need.
 if TYPE_CHECKING:
+    from boxnb import servers
     from boxnb.box import Box
+    from boxnb.signin import credentials
     from boxnb.widgets.sign_in_panel import SignIn
 
 
@@ -20,17 +28,28 @@ class SignedIn:
         self.profile = profile
 
     def __repr__(self) -> str:
-        return f"Signed in. Connect with: box = boxnb.connect({self.profile!r})"
+        call = "http = boxnb.servers.connect" if self._is_server() else "box = boxnb.connect"
+        return f"Signed in. Connect with: {call}({self.profile!r})"
 
-    async def done(self) -> Box:
-        """Return what ``boxnb.connect(profile)`` returns."""
+    async def done(self) -> Box | servers.ServerSession:
+        """Return what ``boxnb.connect(profile)`` or ``boxnb.servers.connect(profile)`` returns."""
+        from boxnb import servers
         from boxnb.box import connect
 
-        return connect(self.profile)
+        return servers.connect(self.profile) if self._is_server() else connect(self.profile)
+
+    def _is_server(self) -> bool:
+        saved = store.load(self.profile)
+        return saved is not None and not saved.is_box
 
 
 def sign_in(
-    profile: str = "box", *, server: Server = BOX, seconds: float = 900, terminal: bool | None = None
+    profile: str = "box",
+    *,
+    server: Server = BOX,
+    seconds: float = 900,
+    terminal: bool | None = None,
+    client_credentials: bool = False,
 ) -> SignIn | SignedIn:
     """
     Sign in `profile`: with the panel in a notebook, with text and a hidden prompt anywhere else.
@@ -46,6 +65,9 @@ def sign_in(
     terminal : bool, optional
         True for text instead of the panel, in a notebook whose front end does not show widgets. False for the panel. By
         default, text in a terminal, in a script and where the panel cannot be loaded.
+    client_credentials : bool
+        True for an app that signs in by itself, without a person and without a refresh token, such as for a run at night.
+        The app's type is *Server Authentication (with Client Credentials Grant)*, and an admin has to authorize it first.
 
     Returns
     -------
@@ -62,12 +84,85 @@ def sign_in(
     """
     if terminal is None:
         terminal = kernel() is None or not _panel_loads()
+    if client_credentials:
+        from boxnb.signin import credentials
+
+        return _enter(terminal, credentials.box_form(profile, server=server), seconds)
     if terminal:
         terminal_sign_in.sign_in(profile, server=server, seconds=seconds)
         return SignedIn(profile)
     from boxnb.widgets import sign_in_panel
 
     return sign_in_panel.sign_in(profile, server=server, seconds=seconds)
+
+
+def save_server(
+    name: str,
+    url: str,
+    *,
+    preset: str = "plain",
+    kind: str | None = None,
+    secret_headers: Iterable[str] = (),
+    verify: bool | str | None = None,
+    seconds: float = 900,
+    terminal: bool | None = None,
+    **settings: str,
+) -> SignIn | SignedIn:
+    """
+    Save a server other than Box: with a panel in a notebook, with hidden prompts anywhere else.
+
+    What is entered is tried, and saved if the server accepts it.
+
+    Parameters
+    ----------
+    name, url : str
+        A name for this server, and the base URL of its API.
+    preset, kind, secret_headers, verify, **settings
+        As for :func:`boxnb.servers.save`.
+    seconds, terminal
+        As for :func:`sign_in`.
+
+    Returns
+    -------
+    SignIn or SignedIn
+        The panel, whose ``await panel.done()`` waits and returns what ``boxnb.servers.connect(name)`` returns.
+
+    Raises
+    ------
+    SettingError
+        A setting is not usable.
+    SignInCancelled, CredentialsRefusedError
+        By text only: nothing can be typed here, or the server refused what was typed.
+    """
+    if terminal is None:
+        terminal = kernel() is None or not _panel_loads()
+    from boxnb.signin import credentials
+
+    form = credentials.server_form(
+        name,
+        url,
+        preset=preset,
+        kind=kind,
+        secret_headers=tuple(secret_headers),
+        verify=checked_verify(verify, must_exist=True),
+        settings=settings,
+    )
+    return _enter(terminal, form, seconds)
+
+
+def _enter(terminal: bool, form: credentials.CredentialsForm, seconds: float) -> SignIn | SignedIn:
+    """Show the panel for a form, or ask by text."""
+    if terminal:
+        from boxnb.signin import credentials
+
+        def say(text: str) -> None:
+            output.write(f"{text}\n", sys.stdout)
+
+        say(credentials.ask(form, say=say))
+        return SignedIn(form.profile)
+    from boxnb.widgets.credentials_panel import Credentials
+
+    return Credentials(form, seconds=seconds)
 
 
 def _panel_loads() -> bool:

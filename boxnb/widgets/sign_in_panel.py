@@ -34,7 +34,7 @@ from boxnb.oauth import BOX, Server
 from boxnb.signin import jupyterhub, messages
 from boxnb.signin.account import sign_in_works
 from boxnb.signin.flow import SignInFlow
-from boxnb.widgets import javascript
+from boxnb.widgets import flow_picture, javascript
 
 if TYPE_CHECKING:
     from boxnb.box import Box
@@ -53,6 +53,7 @@ class SignIn(anywidget.AnyWidget):
     _esm = javascript.join_modules(_HERE / "sign_in_panel_view.js")
     _css = (_HERE / "sign_in_panel.css").read_text(encoding="utf-8")
     view = traitlets.Dict().tag(sync=True)
+    flow_picture = traitlets.Unicode(flow_picture.svg()).tag(sync=True)
 
     def __init__(self, flow: SignInFlow, *, seconds: float = 900) -> None:
         self.flow = flow
@@ -94,19 +95,25 @@ class SignIn(anywidget.AnyWidget):
             return
         self._last_message = time.monotonic()
         self.send({"type": "here"})
-        flow = self.flow
         fields = {key: value for key, value in content.items() if isinstance(value, str)}
+        if fields.get("type") == "leaving":
+            self._pages.discard(fields.get("page", ""))
+            self._left_at = None if self._pages else self._last_message
+            self._removed = content.get("removed") is True
+            return
+        if fields.get("type") == "ready":
+            self._pages.add(fields.get("page", ""))
+            self._left_at = None
+        self._act(fields, content)
+
+    def _act(self, fields: dict[str, str], content: dict[str, Any]) -> None:
+        """Do what one message asks for; ``fields`` are the values that are text."""
+        flow = self.flow
         match fields.get("type"):
             case "ready":
-                self._pages.add(fields.get("page", ""))
-                self._left_at = None
                 if redirect_uri := jupyterhub.proxied_redirect_uri(fields.get("origin", "")):
                     flow.offer(redirect_uri)
                 self._publish()
-            case "leaving":
-                self._pages.discard(fields.get("page", ""))
-                self._left_at = None if self._pages else self._last_message
-                self._removed = content.get("removed") is True
             case "draft":
                 flow.draft |= {key: fields[key] for key in ("client_id", "redirect_uri") if key in fields}
             case "client_secret":
@@ -154,14 +161,23 @@ class SignIn(anywidget.AnyWidget):
         if waited:
             _require_kernel()
             await self._wait()
-        failure, profile = self.flow.failure, self.flow.profile
+        failure = self.flow.failure
         if failure is not None:
             cancelled_before = not waited and isinstance(failure, SignInCancelled)
-            if not (cancelled_before and await asyncio.to_thread(sign_in_works, profile)):
+            if not (cancelled_before and await asyncio.to_thread(self._still_works)):
                 raise failure
+        box: Box = self._connection()
+        return box
+
+    def _still_works(self) -> bool:
+        """Return whether an earlier sign-in still works, although the user cancelled this one."""
+        return sign_in_works(self.flow.profile)
+
+    def _connection(self) -> Any:
+        """Return the connection of the profile that is now signed in."""
         from boxnb.box import connect
 
-        return connect(profile)
+        return connect(self.flow.profile)
 
     async def _wait(self) -> None:
         loop = asyncio.get_running_loop()
@@ -232,10 +248,10 @@ def sign_in(profile: str = "box", *, server: Server = BOX, seconds: float = 900)
     SignIn
         If a saved sign-in still works, the panel shows it and asks for nothing.
     """
-    if profile == "sandbox":
-        from boxnb.signin.practice import practice_client
+    from boxnb.signin import practice
 
-        client = practice_client()
+    if practice.is_practice(profile):
+        client = practice.practice_client(profile)
         flow = SignInFlow(profile, client=client, practice=True, seconds=seconds)
     else:
         flow = SignInFlow(profile, server=server, seconds=seconds)

@@ -133,6 +133,8 @@ export const PANEL = {
   roles: { admin: "admin", coadmin: "co-admin", user: "managed user" },
   roleOf: (role, enterprise) => `${role} of ${enterprise}`,
 
+  flowSummary: "The whole flow in one picture",
+
   drawing: {
     title: "Drawing: a browser window says that the page cannot be reached. "
       + "The whole address in its address bar is marked for copying.",

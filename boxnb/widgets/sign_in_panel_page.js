@@ -86,9 +86,9 @@ function doneStep(messages) {
     <button type="button" class="bx-switch bx-quiet">${messages.again}</button></p></div></li>`;
 }
 
-// Returns the panel's HTML, which contains only our own messages.
+// Returns the panel's HTML, which contains only our own messages and our own picture of the flow.
 // Values from the kernel are added later, as text.
-export function panelPage() {
+export function panelPage(flowPicture) {
   return `
 <div class="bx-head"><strong class="bx-title"></strong><span class="bx-status" role="status"></span>
   <button type="button" class="bx-cancel bx-quiet">${PANEL.cancel}</button></div>
@@ -100,5 +100,7 @@ ${registerStep(PANEL.register)}
 ${openStep(PANEL.open)}
 ${catchStep(PANEL.catch, PANEL.confirm)}
 ${doneStep(PANEL.done)}
-</ol>`;
+</ol>
+<details class="bx-flow"><summary>${PANEL.flowSummary}</summary>
+  <div class="bx-flow-picture">${flowPicture}</div></details>`;
 }

@@ -50,7 +50,7 @@ class SignInPanel {
     root.setAttribute("aria-label", PANEL.label);
     root.dataset.lmSuppressShortcuts = "true"; // Enter belongs to the panel here, not to the notebook
     root.dataset.jpSuppressContextMenu = "true";
-    root.innerHTML = panelPage();
+    root.innerHTML = panelPage(this.model.get("flow_picture"));
     el.appendChild(root);
     return root;
   }

@@ -53,6 +53,8 @@ BASE: dict[str, dict[str, Any]] = {
     "collaborations": {"of": "1"},
     "frame": {"path": "/users"},
     "get": {"path": "/users"},
+    "post": {"path": "/users"},
+    "put": {"path": "/users"},
     "estimate": {"dataset": "users"},
     "upload": {"path": "missing"},
     "upload_folder": {"path": "missing"},
@@ -63,7 +65,7 @@ METHODS = {
     name: method
     for name, method in vars(boxnb.Box).items()
     if callable(method) and not name.startswith("_") and "box" in inspect.signature(method).parameters
-} | {"get": boxnb.Box.get}
+} | {"get": boxnb.Box.get, "post": boxnb.Box.post, "put": boxnb.Box.put}
 ARGUMENTS = [
     (name, argument)
     for name, method in METHODS.items()
@@ -92,6 +94,16 @@ WORDS = [
     ("tree", {"pending": [("1", "a")]}, "pending takes error.partial.attrs"),
     ("frame", {"path": ["/users"]}, "path takes text"),
     ("frame", {"path": "/users", "role": {"a": 1}}, "role takes text or a number, not a value of type dict."),
+    ("frame", {"path": "/hubs", "version": 2025.0}, "version takes a version of Box's API, such as '2025.0'"),
+    ("frame", {"path": "/users", "method": "LIST"}, "method takes 'GET', 'POST'"),
+    ("frame", {"path": "/users", "json": {}}, "A GET request has no body."),
+    ("get", {"path": "/files/1/content", "version": "17"}, "'/files/123/content?version=456'"),
+    ("get", {"path": "/users", "headers": ["a"]}, "headers takes a dict of names and values, not"),
+    ("post", {"path": "/comments", "json": {"at": pd.Timestamp(0)}}, "json cannot be sent as JSON"),
+    ("post", {"path": "/comments", "json": {"at": float("inf")}}, "json cannot be sent as JSON"),
+    ("post", {"path": "/comments", "json": {}, "data": b"a"}, "A request has one body."),
+    ("post", {"path": "/files/content", "files": {}}, "To upload files, use box.upload."),
+    ("put", {"path": "/files/1", "data": 5}, "data takes bytes or an open file, not 5."),
     ("get", {"path": "/users", "fields": float("nan")}, "fields takes text or a number, not nan."),
     ("collaborations", {"of": "1", "inherited": "no"}, "inherited takes True or False, not 'no'."),
     ("upload", {"path": "a", "new_version": "no"}, "new_version takes True or False, not 'no'."),

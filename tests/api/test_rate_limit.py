@@ -155,7 +155,7 @@ def test_a_ledger_that_cannot_be_saved_does_not_stop_the_work(tmp_path: Path) ->
     (tmp_path / "ledger").write_text("a file where the folder should be")
     ledger = Ledger(tmp_path / "ledger" / "acme.json")
     ledger.note("GET /2.0/users", 200, 1.0, 1, repeat=False)
-    with pytest.warns(UserWarning, match="could not be saved"):
+    with pytest.warns(UserWarning, match="could not be written"):
         ledger.flush()
     assert ledger.calls == 1
 

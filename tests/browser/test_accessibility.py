@@ -52,15 +52,15 @@ def test_tables_trees_and_cards(window: BrowserContext, lab: Lab) -> None:
 def test_labs_and_drawings(window: BrowserContext, lab: Lab) -> None:
     """A lab before and after its run, the trace, and the timeline."""
     person = Person(window, lab, "3-teach/03-break-it.ipynb")
-    person.run_through("code-too-late")
-    card = person['[data-lab="code-too-late"]']
+    person.run_through("code-after-31-seconds")
+    card = person['[data-lab="code-after-31-seconds"]']
     card.wait_for()
-    assert axe.problems(person.page, '[data-lab="code-too-late"]') == []
-    card.get_by_role("button", name="A token: the person agreed").click()
+    assert axe.problems(person.page, '[data-lab="code-after-31-seconds"]') == []
+    card.get_by_role("button", name="200 and a token pair").click()
     card.get_by_role("button", name="Run it").click()
     card.get_by_text("Every request of this run, as a diagram").click()
-    card.locator("svg.bl-drawing").wait_for()
-    assert axe.problems(person.page, '[data-lab="code-too-late"]') == []
+    card.locator("svg.bl-names").wait_for()
+    assert axe.problems(person.page, '[data-lab="code-after-31-seconds"]') == []
 
 
 def test_timeline(window: BrowserContext, lab: Lab) -> None:

@@ -49,7 +49,7 @@ def test_tables_and_labs_work(window: BrowserContext, notebook_7: Lab) -> None:
     people[".bxt"].get_by_label("Search all text").fill("tomas")
     expect(people[".bxt-count"]).to_contain_text("of 120 rows")
     lesson = Person(window, notebook_7, "3-teach/03-break-it.ipynb", page="notebooks")
-    lesson.run_through("code-too-late")
-    card = lesson['[data-lab="code-too-late"]']
-    card.get_by_role("button", name="A token: the person agreed").click()
+    lesson.run_through("code-after-31-seconds")
+    card = lesson['[data-lab="code-after-31-seconds"]']
+    card.get_by_role("button", name="200 and a token pair").click()
     expect(card.get_by_role("button", name="Run it")).to_be_visible()

@@ -207,7 +207,7 @@ def test_notebooks_of_this_repository_have_no_finding(
     """They teach OAuth2, so they use the same words as secrets do."""
     monkeypatch.setattr(secret, "_known", {})  # as in a process of its own
     assert cli.main(["check-notebooks", str(ROOT / "notebooks")]) == 0
-    assert capsys.readouterr().out.startswith("0 possible secrets in 0 of ")
+    assert capsys.readouterr().out.startswith("No secret found in ")
 
 
 SPELLINGS = {
@@ -299,7 +299,7 @@ def test_file_that_cannot_be_searched_has_exit_code_2(
     good = write(tmp_path / "good.ipynb", notebook(code("1")))
     assert cli.main(["check-notebooks", str(path), str(good)]) == cli.USAGE
     out, err = capsys.readouterr()
-    assert "odd.ipynb cannot be searched: " in err and out == "0 possible secrets in 0 of 1 notebook.\n"
+    assert "odd.ipynb cannot be searched: " in err and out == "No secret found in 1 notebook.\n"
 
 
 def test_pipe_is_not_read(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import nbformat
 import pytest
 import requests
+from small_files import limit_files
 
 from boxnb import cli
 from boxnb.cli import notebook_files
@@ -120,13 +121,16 @@ def test_folder_that_cannot_be_written_is_one_sentence(
 def test_full_disk_leaves_no_partial_file(tmp_path: Path) -> None:
     """The files that were copied are complete and recorded, and the next copy continues."""
     code = (
-        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "from pathlib import Path; from boxnb.cli.notebook_copies import copy\n"
         f"copy({{'a.ipynb': b'a' * 900, 'b.ipynb': b'b' * 2000}}, Path({str(tmp_path)!r}))"
     )
     child = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+        preexec_fn=lambda: limit_files(1000),
     )
     assert "CopyError" in child.stderr and "File too large" in child.stderr
     assert contents(tmp_path) == {"a.ipynb": b"a" * 900}
@@ -154,6 +158,27 @@ def test_copied_notebooks_are_complete_and_their_links_work(
                 assert (path.parent / written).resolve() == folder / "data" / "exports"
 
 
+def test_copied_guide_names_the_paths_in_the_copied_folder(tmp_path: Path) -> None:
+    """A clone has the notebooks in a folder of its own, which the copy does not have."""
+    assert cli.main(["lab", str(tmp_path), "--no-start"]) == 0
+    text = (tmp_path / "guides/scheduling.md").read_text(encoding="utf-8")
+    assert "this repository" not in text
+    paths = re.findall(r"boxnb (?:run|schedule) (\S+\.ipynb)", text)
+    assert paths and all((tmp_path / path).is_file() for path in paths)
+
+
+def test_file_that_boxnb_did_not_write_is_offered_next_to_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The report does not say that the user changed it, and names the file that --update writes."""
+    (tmp_path / notebook_files.START).write_text("{}", encoding="utf-8")
+    assert cli.main(["lab", str(tmp_path), "--no-start"]) == 0
+    out = capsys.readouterr().out
+    assert "boxnb did not write them" in out and "NAME.new.ipynb" in out and "replaces yours" not in out
+    assert cli.main(["lab", str(tmp_path), "--no-start", "--update"]) == 0
+    assert (tmp_path / "00-start-here.new.ipynb").is_file()
+
+
 def test_report_names_every_file_that_was_left_alone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -164,7 +189,7 @@ def test_report_names_every_file_that_was_left_alone(
     (tmp_path / notebook_files.START).write_text("{}", encoding="utf-8")
     cli.main(["lab", str(tmp_path), "--no-start", "--update"])
     assert capsys.readouterr().out.splitlines() == [
-        "Left alone, because you have changed them:",
+        "Left alone, because boxnb did not write them, or you have changed them:",
         f"  {notebook_files.START}",
     ]
 

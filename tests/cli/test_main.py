@@ -65,7 +65,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(
     ("name", "exit_code", "message"),
-    [("acme", cli.FAILED, "Nobody is signed in as 'acme'"), ("../acme", cli.USAGE, "name of a profile")],
+    [("acme", cli.FAILED, "There is no profile 'acme'"), ("../acme", cli.USAGE, "name of a profile")],
 )
 def test_error_is_one_line(
     name: str, exit_code: int, message: str, capsys: pytest.CaptureFixture[str]
@@ -91,3 +91,29 @@ def test_names_of_other_modules_stay_importable() -> None:
     assert callable(cli.run_command)
     with pytest.raises(AttributeError, match="no attribute 'rn'"):
         _ = cli.rn  # type: ignore[attr-defined]
+
+
+def test_no_verb_names_the_first_one(capsys: pytest.CaptureFixture[str]) -> None:
+    """``boxnb`` alone says how to begin."""
+    with pytest.raises(SystemExit):
+        cli.main([])
+    assert "boxnb lab opens the notebooks" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["lab", "new", "status", "run", "schedule"])
+def test_an_unknown_option_shows_the_usage_of_its_verb(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The usage of the whole program would not list the options."""
+    with pytest.raises(SystemExit):
+        cli.main([verb, *(["a.ipynb"] if verb in ("run", "schedule") else []), "--nope"])
+    err = capsys.readouterr().err
+    assert f" {verb} [" in err.splitlines()[0] and "unrecognized arguments: --nope" in err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["lab", ""], ["run", ""], ["schedule", " "], ["run", "a.ipynb", "--folder", ""]]
+)
+def test_an_empty_path_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """An unset variable must not become the current folder."""
+    with pytest.raises(SystemExit) as stop:
+        cli.main(arguments)
+    assert stop.value.code == cli.USAGE and "the path is empty" in capsys.readouterr().err

@@ -112,5 +112,5 @@ def test_copy_works_alone(name: str, folder: Path) -> None:
 
 def test_folder_that_cannot_be_written_is_one_sentence(folder: Path) -> None:
     """The error names the file, the reason and what to do."""
-    with pytest.raises(CopyError, match=r"a.ipynb: No such file or directory.*or use another folder"):
+    with pytest.raises(CopyError, match=r"a.ipynb: No such file or directory.*or choose another folder"):
         new._write_new(folder / "missing" / "a.ipynb", b"")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import time
+import warnings
+from pathlib import Path
 
 import pytest
 from signing import practice_client, sign_in
 
+import boxnb
 from boxnb import cli, oauth, store
 from boxnb.cli import status
 from boxnb.sandbox import Sandbox
@@ -58,7 +61,7 @@ def test_status_of_a_sign_in_that_has_expired(sandbox: Sandbox) -> None:
     sign_in(sandbox)
     later = time.time() + 61 * 86400
     text = status.text(signin_status.status("acme", clock=lambda: later))
-    assert "  problem " in text and "Sign in again." in text
+    assert "  problem " in text and "Sign in again: run boxnb sign-in acme." in text
 
 
 def test_status_of_a_damaged_profile(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
@@ -141,3 +144,99 @@ def test_keep_alive_of_a_revoked_sign_in(sandbox: Sandbox, capsys: pytest.Captur
     oauth.revoke(saved.client, saved.token)
     assert cli.main(["keep-alive", "acme"]) == cli.FAILED
     assert "Sign in again" in printed(capsys)[1]
+
+
+@pytest.fixture
+def stopped() -> store.Profile:
+    """Sign in to the shared sandbox, stop it, and return the profile."""
+    boxnb.connect("sandbox")
+    boxnb.sandbox.stop()
+    saved = store.load("sandbox")
+    assert saved is not None
+    return saved
+
+
+@pytest.mark.parametrize(
+    ("verb", "sentence"),
+    [
+        ("keep-alive", "is valid for another 60 days"),
+        ("sign-out", "was revoked"),
+        ("doctor", "admin"),
+    ],
+)
+def test_a_stopped_sandbox_is_started(
+    stopped: store.Profile, verb: str, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The sandbox stops when it is idle, and restarts with the same data, so the saved sign-in still works."""
+    assert cli.main([verb, "sandbox"]) == 0
+    out, err = printed(capsys)
+    assert sentence in out and "network" not in out + err
+    assert boxnb.sandbox.find() is not None
+
+
+def test_a_script_starts_a_stopped_sandbox(stopped: store.Profile) -> None:
+    """``RotatingAuth`` does what `connect` does, and the profile has the new URLs."""
+    auth = boxnb.auth.RotatingAuth("sandbox")
+    running = boxnb.sandbox.find()
+    assert running is not None and auth.profile.client.server.api_url == running.url + "/2.0"
+
+
+def test_a_stopped_sandbox_is_not_started_for_another_profile(
+    sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A server on this computer that has stopped is named, with the command that starts the sandbox."""
+    sign_in(sandbox)
+    sandbox.stop()
+    assert cli.main(["sign-out", "acme"]) == cli.FAILED
+    err = printed(capsys)[1]
+    assert (
+        "no server is running there" in err and "run boxnb sign-in sandbox" in err and "firewall" not in err
+    )
+    assert boxnb.sandbox.find() is None
+
+
+@pytest.mark.parametrize("verb", ["status", "doctor", "keep-alive", "sign-out"])
+def test_a_misspelled_profile_is_recognized(
+    sandbox: Sandbox, verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every verb asks whether the most similar profile was meant, and names commands, because it is read in a terminal."""
+    sign_in(sandbox)
+    assert cli.main([verb, "acmee"]) == cli.FAILED
+    text = "".join(printed(capsys))
+    assert "There is no profile 'acmee'." in text and "Did you mean 'acme'?" in text
+    assert "boxnb sign-in acmee" in text and "notebook" not in text and "boxnb.status" not in text
+
+
+@pytest.mark.parametrize("verb", ["sign-in", "status", "doctor", "keep-alive", "sign-out"])
+def test_another_spelling_of_the_sandbox_is_refused(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """It must not begin a registration with the real Box."""
+    assert cli.main([verb, "Sandbox"]) in (cli.FAILED, cli.USAGE)
+    assert "Did you mean 'sandbox'?" in "".join(printed(capsys))
+    with pytest.raises(boxnb.errors.ProfileNameError, match="Did you mean 'sandbox'"):
+        boxnb.connect("Sandbox")
+
+
+@pytest.mark.parametrize(
+    "verb", ["status", "doctor acme", "sign-in acme", "keep-alive acme", "sign-out acme"]
+)
+def test_a_file_in_place_of_the_home_folder_is_one_sentence(
+    verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every verb names the setting and the path."""
+    file = tmp_path / "file"
+    file.touch()
+    monkeypatch.setenv("BOXNB_HOME", str(file))
+    assert cli.main(verb.split()) != 0
+    out, err = capsys.readouterr()
+    assert f"BOXNB_HOME must be a folder, but {file} is a file." in out + err and "Traceback" not in err
+
+
+def test_a_warning_is_one_line(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """A profile that others can read is made private, and the note does not quote boxnb's source."""
+    sign_in(sandbox)
+    store.path("acme").chmod(0o644)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        assert cli.main(["status"]) == 0
+    err = printed(capsys)[1]
+    assert err.startswith("Note: Other users could read ") and len(err.splitlines()) == 1

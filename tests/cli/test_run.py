@@ -10,15 +10,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
 from mailing import mailbox
-from posix_modules import resource
+from pseudo_terminal import terminals
 from signing import refreshes, sign_in
+from small_files import limit_files
 
 import boxnb
 from boxnb import cli, runs, store
@@ -196,22 +197,12 @@ def test_token_endpoint_that_does_not_work(
     assert boxnb.connect("acme").get("/users/me")["login"] == ADA
 
 
-def full_disk(limit: int) -> Callable[[], None]:
-    """Return a function that limits the size of every file that a child process and its children write."""
-
-    def limit_files() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
-    return limit_files
-
-
 @pytest.mark.parametrize(("limit", "expired"), [(0, False), (1500, True), (6000, False)])
 def test_full_disk(server: Mailbox, sandbox: Sandbox, tmp_path: Path, limit: int, expired: bool) -> None:
     """Whether the disk is full at the start or later, the exit code is 1, the email is sent, and the pair stays valid."""
     sandbox.clock.advance(7200 * expired)
     large = "print('x' * 20_000)"  # the executed notebook is too large for the disk
-    child = run(notebook(tmp_path, USERS, large), "--profile", "acme", preexec_fn=full_disk(limit))
+    child = run(notebook(tmp_path, USERS, large), "--profile", "acme", preexec_fn=lambda: limit_files(limit))
     assert child.returncode == 1, child.stderr
     assert server[-1].subject.startswith("ERROR nightly-acme")
     text = " ".join(server[-1].text.split())
@@ -233,7 +224,11 @@ def test_full_disk_and_expired_token_in_a_script(server: Mailbox, sandbox: Sandb
     content = store.path("acme").read_bytes()
     script = SCRIPT.replace("profile=", f"to=[{ADA!r}], profile=")
     child = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False, preexec_fn=full_disk(0)
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: limit_files(0),
     )
     assert child.returncode == 1 and re.search("[Ff]ree space", server[-1].text)
     assert server[-1].subject.startswith("ERROR script") and refreshes(sandbox) == []
@@ -426,7 +421,7 @@ box = boxnb.connect(PROFILE)
 for _ in range(2):
     print("refreshed", box.session.auth.rotate(rejected=box.session.auth.token().access_token).access_token.reveal())
 http = boxnb.basic.connect("devices")
-print("password", http.auth.password.decode(), http._pair.reveal())
+print("password", *(secret.reveal() for secret in http.profile.secrets().values()))
 print("another's", boxnb.store.load("other").token.refresh_token.reveal())
 print("made here", boxnb.Secret("known-to-this-kernel-only").reveal())
 raise ValueError(box.session.auth.token().access_token.reveal())
@@ -579,3 +574,51 @@ def test_odd_files_in_the_folder_do_not_hide_the_error(tmp_path: Path) -> None:
     )
     child = run(notebook(tmp_path, cell), "--no-mail")
     assert child.returncode == 1 and "ZeroDivisionError" in child.stderr
+
+
+def test_a_person_who_watches_sees_the_outcome_and_the_files(server: Mailbox, tmp_path: Path) -> None:
+    """In a terminal, the command names the page and the log; into a pipe, it prints nothing."""
+    file = notebook(tmp_path, "1 + 1")
+    arguments = (file, "--profile", "acme", "--no-mail", "--folder", tmp_path / "logs")
+    with terminals() as open_terminal:
+        terminal = open_terminal(*command("run", *arguments))
+        assert terminal.wait() == 0
+    assert "Running nightly.ipynb with the profile 'acme'." in terminal.shown
+    assert re.search(r"SUCCESS after \d+ s\.", terminal.shown)
+    (page,) = (tmp_path / "logs").rglob("nightly.html")
+    (log,) = (tmp_path / "logs").glob("*.log")
+    shown = "".join(terminal.shown.split())
+    assert f"Saved{page}" in shown and f"Log{log}" in shown
+    child = run(*arguments)
+    assert (child.returncode, child.stdout, child.stderr) == (0, "", "")
+
+
+def test_ctrl_c_says_that_the_run_stopped(server: Mailbox, tmp_path: Path) -> None:
+    """The exit code is 130, and the log is named."""
+    file = notebook(tmp_path, f"open({str(tmp_path / 'began')!r}, 'w').close()\nimport time\ntime.sleep(600)")
+    with terminals() as open_terminal:
+        terminal = open_terminal(*command("run", file, "--profile", "acme", "--no-mail"))
+        deadline = time.monotonic() + 120
+        while not (tmp_path / "began").exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        terminal.type("\x03")
+        assert terminal.wait() == 130
+    assert "Stopped after " in terminal.shown and "  Log " in terminal.shown
+
+
+def test_folder_that_cannot_be_written_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The message names the path and the option, and nothing runs."""
+    file = notebook(tmp_path, "1")
+    assert cli.main(["run", str(file), "--no-mail", "--folder", str(file / "logs")]) == cli.USAGE
+    err = capsys.readouterr().err
+    assert f"boxnb cannot write to {file / 'logs'} because of {file}" in err and "--folder" in err
+
+
+def test_notebook_in_another_language_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its cells must not run as Python."""
+    file = notebook(tmp_path, "x <- 1")
+    content = json.loads(file.read_text(encoding="utf-8"))
+    content["metadata"]["kernelspec"] |= {"name": "ir", "language": "R"}
+    file.write_text(json.dumps(content), encoding="utf-8")
+    assert cli.main(["run", str(file), "--no-mail"]) == cli.USAGE
+    assert "is written for R, not for Python" in capsys.readouterr().err

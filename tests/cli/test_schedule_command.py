@@ -179,3 +179,31 @@ def test_scheduler_is_that_of_this_system_unless_another_is_named(
     (tmp_path / "report.py").write_text("", encoding="utf-8")
     assert cli.main(["schedule", str(tmp_path / "report.py")]) == 0
     assert capsys.readouterr().out.startswith(start)
+
+
+@pytest.mark.parametrize(
+    ("options", "warning"),
+    [
+        (["--profile", "acme"], "Warning: There is no profile 'acme'."),
+        (["--to", "ada@example.com"], "Warning: No profile has mail settings."),
+        ([], ""),
+    ],
+)
+def test_schedule_warns_of_what_would_keep_it_from_running(
+    options: list[str], warning: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The text is printed all the same, because the profile may be signed in before the schedule begins."""
+    notebook = ROOT / "notebooks/4-automate/03-weekly-report.ipynb"
+    assert cli.main(["schedule", str(notebook), *options]) == 0
+    out, err = capsys.readouterr()
+    assert "boxnb run" in out and err.startswith(warning) and len(err.splitlines()) == bool(warning)
+
+
+def test_schedule_warns_of_a_missing_package(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command installs the same boxnb with the Python that the schedule uses."""
+    monkeypatch.setattr(schedule.importlib.util, "find_spec", lambda name: None)
+    assert cli.main(["schedule", str(ROOT / "notebooks/4-automate/03-weekly-report.ipynb")]) == 0
+    err = capsys.readouterr().err
+    assert "papermill" in err and "boxnb[automate]" in err

@@ -10,7 +10,7 @@ from signing import sign_in
 
 import boxnb
 from boxnb.api.connection import Progress
-from boxnb.datasets.listing import _frame_of
+from boxnb.datasets.listing import frame_of
 from boxnb.errors import BoxUnavailableError, Interrupted, ListingError, NotFoundError
 from boxnb.sandbox import Sandbox
 
@@ -139,7 +139,7 @@ def test_types_are_inferred_only_if_that_is_safe() -> None:
             "owner": {"login": "a"},
         },
     ]
-    result = _frame_of(rows)
+    result = frame_of(rows)
     assert result["id"].tolist() == [str(2**60), "7"]
     assert result["name"].tolist() == ["2024-01-01", "12"]
     assert result["odd"].tolist() == ["1", '"x"']
@@ -151,7 +151,7 @@ def test_types_are_inferred_only_if_that_is_safe() -> None:
         "datetime64[us, UTC]",
     ]
     assert result["at"].iloc[0] == pd.Timestamp("2026-01-01", tz="UTC")
-    assert list(_frame_of([]).columns) == []
+    assert list(frame_of([]).columns) == []
 
 
 def test_fields_may_have_any_name() -> None:
@@ -167,7 +167,7 @@ def test_fields_may_have_any_name() -> None:
         },
         {"$parent": "file_2", "owned_by": {"id": "2"}, "class": None, "": "empty"},
     ]
-    result = _frame_of(rows)
+    result = frame_of(rows)
     assert result["$parent"].tolist() == ["file_1", "file_2"]
     assert result["a-b"].tolist() == [1, pd.NA]
     assert result["extra_"][0] == "mine"

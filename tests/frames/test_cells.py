@@ -517,5 +517,5 @@ def test_transfer_table_can_contain_any_name() -> None:
 
 def test_listing_accepts_any_key() -> None:
     """Half an emoji in a key is escaped in the name of the column, and the values are kept."""
-    frame = listing._frame_of([{"id": "1", "a\ud83d": "x"}])
+    frame = listing.frame_of([{"id": "1", "a\ud83d": "x"}])
     assert frame.iloc[0].tolist() == ["1", "x"] and list(frame.columns) == ["id", "a\\ud83d"]

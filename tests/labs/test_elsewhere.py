@@ -72,8 +72,24 @@ def test_the_second_server_refuses_what_the_standard_forbids(server: Elsewhere) 
         oauth.refresh(thief, Secret("x"))
     with pytest.raises(InvalidGrantError):
         oauth.refresh(server.client, Secret("x"))
-    assert requests.get(f"{server.url}/api/me", timeout=10).status_code == 401
-    assert requests.get(f"{server.url}/basic/me", auth=("reporter", "x"), timeout=10).status_code == 401
     assert requests.post(f"{server.url}/nothing", timeout=10).status_code == 404
     response = requests.post(f"{server.url}/token", data={"grant_type": "password"}, timeout=10)
     assert response.json() == {"error": "invalid_client"}
+
+
+@pytest.mark.parametrize(
+    ("path", "authorization", "challenge"),
+    [
+        ("/api/me", "", 'Bearer realm="Elsewhere"'),
+        ("/api/me", "Bearer expired", 'Bearer realm="Elsewhere", error="invalid_token"'),
+        ("/basic/me", "Basic eDp4", 'Basic realm="Elsewhere", charset="UTF-8"'),
+    ],
+)
+def test_a_refused_call_says_how_to_sign_in(
+    server: Elsewhere, path: str, authorization: str, challenge: str
+) -> None:
+    """A 401 has the header ``WWW-Authenticate``, as RFC 6750 section 3 and RFC 7617 section 2 require."""
+    headers = {"Authorization": authorization} if authorization else {}
+    response = requests.get(server.url + path, headers=headers, timeout=10)
+    assert response.status_code == 401
+    assert response.headers["WWW-Authenticate"] == challenge

@@ -9,7 +9,7 @@ import pytest
 
 from boxnb import labs
 from boxnb.labs import passed_labs
-from boxnb.labs.exercises import codes, race
+from boxnb.labs.exercises import attacks, race
 from boxnb.labs.practice import Practice
 
 Sabotage = Callable[[Practice, pytest.MonkeyPatch], None]
@@ -22,8 +22,16 @@ def stop_clock(practice: Practice, patch: pytest.MonkeyPatch) -> None:
 
 def register_every_uri(practice: Practice, patch: pytest.MonkeyPatch) -> None:
     """The wrong redirect URIs are registered as well."""
-    uris = [practice.client.redirect_uri, "http://127.0.0.1/other", "https://collector.example/callback"]
+    uris = [practice.client.redirect_uri, "http://127.0.0.1/other"]
     practice.sandbox.change_app(practice.client.client_id, redirect_uris=uris)
+
+
+def register_nearly_right_uris(practice: Practice, patch: pytest.MonkeyPatch) -> None:
+    """The addresses that are nearly right are registered as well."""
+    register = practice.sandbox.register_app
+    patch.setattr(
+        practice.sandbox, "register_app", lambda name, uris: register(name, [*uris, *attacks.NEARLY_RIGHT])
+    )
 
 
 def fail_first_exchange(practice: Practice, patch: pytest.MonkeyPatch) -> None:
@@ -41,17 +49,12 @@ def always_grant(practice: Practice, patch: pytest.MonkeyPatch) -> None:
 
 def attack_own_account(practice: Practice, patch: pytest.MonkeyPatch) -> None:
     """The forged redirect belongs to the person's own account."""
-    patch.setattr(codes, "MALLORY", "ada.admin@example.com")
+    patch.setattr(attacks, "MALLORY", "ada.admin@example.com")
 
 
 def give_thief_the_secret(practice: Practice, patch: pytest.MonkeyPatch) -> None:
     """The thief has the client secret, so the first to exchange the stolen code succeeds."""
-    patch.setattr(codes.dataclasses, "replace", lambda client, **_changes: client)
-
-
-def fail_thiefs_refresh(practice: Practice, patch: pytest.MonkeyPatch) -> None:
-    """The first refresh, which is the thief's, fails."""
-    practice.sandbox.faults.add("/oauth2/token", "503", skip=1)
+    patch.setattr(attacks.dataclasses, "replace", lambda client, **_changes: client)
 
 
 def fail_revocation(practice: Practice, patch: pytest.MonkeyPatch) -> None:
@@ -62,7 +65,7 @@ def fail_revocation(practice: Practice, patch: pytest.MonkeyPatch) -> None:
 def lock_both_races(practice: Practice, patch: pytest.MonkeyPatch) -> None:
     """Both programs use the lock, so there is no race."""
     original = race.race
-    patch.setattr(race, "race", lambda home, _how: original(home, "with boxnb's lock"))
+    patch.setattr(race, "race", lambda practice, _how: original(practice, "with boxnb's lock"))
 
 
 def disable_faults(practice: Practice, patch: pytest.MonkeyPatch) -> None:
@@ -86,28 +89,29 @@ def change_sandbox_only(practice: Practice, patch: pytest.MonkeyPatch) -> None:
 
 
 SABOTAGES: dict[str, Sabotage] = {
-    "code-too-late": stop_clock,
+    "code-after-31-seconds": stop_clock,
     "code-used-twice": fail_first_exchange,
     "wrong-redirect-uri": register_every_uri,
     "consent-denied": always_grant,
     "forged-state": attack_own_account,
     "stolen-code": give_thief_the_secret,
-    "open-redirect": register_every_uri,
-    "expired-access-token": stop_clock,
+    "links-nearly-right": register_nearly_right_uris,
+    "consent-phishing": keep_app_enabled,
+    "access-token-after-61-minutes": stop_clock,
     "refresh-token-twice": change_sandbox_only,
     "two-notebooks-racing": lock_both_races,
     "power-cut": disable_faults,
     "away-61-days": stop_clock,
-    "scope-missing": grant_all_scopes,
+    "admin-lists-users": grant_all_scopes,
     "app-not-enabled": keep_app_enabled,
-    "rate-limit": change_sandbox_only,
-    "proxy-html": disable_faults,
-    "stolen-refresh-token": fail_thiefs_refresh,
+    "loop-of-searches": change_sandbox_only,
+    "refresh-through-gateway": disable_faults,
+    "stolen-sign-in-file": keep_app_enabled,
     "token-in-a-log": fail_revocation,
 }
 SANDBOX_OPTIONS: dict[str, dict[str, Any]] = {
     "refresh-token-twice": {"rotation": "strict"},
-    "rate-limit": {"limits": "off"},
+    "loop-of-searches": {"limits": "off"},
 }
 
 

@@ -14,7 +14,7 @@ from boxnb import store
 
 ADVICE = (
     "SignInCancelled: Nobody is signed in as 'sandbox', and nobody is here to sign in. "
-    "Open notebooks/1-onboard/01-register-and-sign-in.ipynb in JupyterLab once, sign in there, then run this again."
+    "Run boxnb sign-in sandbox in a terminal once, then run this again."
 )
 NBCLIENT = """
 import sys, nbformat

@@ -12,11 +12,11 @@ import pandas as pd
 import pytest
 import quotes
 from company import Company
+from one_home import home as home
 from signing import sign_in
 
 import boxnb.sandbox
 from boxnb import reports
-from boxnb.api import rate_limit
 
 # In the past, so that the token used for the walk has not expired by the sandbox's clock.
 MONDAY = datetime(2024, 11, 25, tzinfo=UTC)
@@ -30,17 +30,6 @@ class Walk(NamedTuple):
     sandbox: boxnb.sandbox.Sandbox
     box: boxnb.Box
     frames: dict[str, pd.DataFrame]
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Yield one home folder for all tests of this module, which do not change anything in it."""
-    folder = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BOXNB_HOME", str(folder))
-        patch.setenv("NO_PROXY", "127.0.0.1,localhost")
-        patch.setitem(rate_limit.LIMITS, "general", rate_limit.Limit(1_000_000))
-        yield folder
 
 
 @pytest.fixture(scope="module")

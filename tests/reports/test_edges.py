@@ -10,11 +10,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from one_home import home as home
 from signing import practice_client, sign_in
 
 import boxnb.sandbox
 from boxnb import export, reports
-from boxnb.api import rate_limit
 from boxnb.errors import ForbiddenError
 from boxnb.oauth import Client
 from boxnb.secret import Secret
@@ -22,7 +22,12 @@ from boxnb.widgets import charts, views
 from boxnb.widgets.tree_state import Branches, from_frame
 
 COMPANY = Path(__file__).parents[2] / "data" / "sandbox"
-ARGUMENTS = {"estimate": ("content",), "file_history": ("1",), "user_history": ("ada.admin@example.com",)}
+ARGUMENTS = {
+    "estimate": ("content",),
+    "file_history": ("1",),
+    "user_history": ("ada.admin@example.com",),
+    "visible_to": ("ada.admin@example.com",),
+}
 EVENTS = {
     "downloads",
     "file_history",
@@ -55,17 +60,6 @@ def call_report(box: boxnb.Box, name: str) -> Any:
     """Return one report, without DataFrames fetched before."""
     report: Callable[..., Any] = getattr(reports, name)
     return report(box, *ARGUMENTS.get(name, ()))
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Yield one home folder for all tests of this module, which only read."""
-    folder = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BOXNB_HOME", str(folder))
-        patch.setenv("NO_PROXY", "127.0.0.1,localhost")
-        patch.setitem(rate_limit.LIMITS, "general", rate_limit.Limit(1_000_000))
-        yield folder
 
 
 @pytest.fixture(scope="module")

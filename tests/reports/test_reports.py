@@ -26,11 +26,11 @@ from csv_company import (
     visible_items,
     when,
 )
+from one_home import home as home
 from signing import sign_in
 
 import boxnb.sandbox
 from boxnb import reports
-from boxnb.api import rate_limit
 from boxnb.errors import ForbiddenError, Interrupted
 from boxnb.reports import activity, enterprise, people, shape, sharing, storage
 
@@ -43,17 +43,6 @@ class Walk(NamedTuple):
     invitations: pd.DataFrame
     events: pd.DataFrame
     day: pd.Timestamp
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Yield one home folder for all tests of this module, which only read."""
-    folder = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BOXNB_HOME", str(folder))
-        patch.setenv("NO_PROXY", "127.0.0.1,localhost")
-        patch.setitem(rate_limit.LIMITS, "general", rate_limit.Limit(1_000_000))
-        yield folder
 
 
 @pytest.fixture(scope="module")

@@ -117,6 +117,14 @@ def sessions_have_a_plan_url(schemas: Schemas) -> None:
         part.get("properties", {}).update(plan={"type": "string"})
 
 
+def metadata_has_the_fields_of_its_template(schemas: Schemas) -> None:
+    """Metadata instances have the template's own fields too; only one of Box's two schemas says so (a guess for the other)."""
+    for name in ("Metadata--Base", "Metadata--Full"):
+        for part in _parts(schemas[name]):
+            if "properties" in part:
+                part["additionalProperties"] = True
+
+
 SCHEMAS: list[Callable[[Schemas], None]] = [
     link_without_accessed,
     more_error_codes,
@@ -133,6 +141,7 @@ SCHEMAS: list[Callable[[Schemas], None]] = [
     upload_tokens_may_be_null,
     offset_pages_have_an_order,
     sessions_have_a_plan_url,
+    metadata_has_the_fields_of_its_template,
 ]
 _PART = {"offset": {"type": "integer"}, "size": {"type": "integer"}, "sha512": {"type": "string"}}
 _REFUSED = {"application/json": {"$ref": "#/components/schemas/ClientError"}}
@@ -143,7 +152,66 @@ def _list_of(**properties: Any) -> Any:
     return {"type": "array", "items": entry}
 
 
+_ID = {"name": "shield_list_id", "in": "path", "required": True, "schema": {"type": "string"}}
+_SHIELD = {
+    "id": {"type": "string"},
+    "type": {"type": "string", "enum": ["shield_list"]},
+    "name": {"type": "string"},
+}
+_SHIELD_CONTENT = {
+    name: {
+        "type": "object",
+        "properties": {"type": {"type": "string", "enum": [name]}, values: {"type": "array"}},
+        "required": ["type", values],
+    }
+    for name, values in {
+        "country": "country_codes",
+        "domain": "domains",
+        "email": "email_addresses",
+        "ip": "ip_addresses",
+        "integration": "integrations",
+    }.items()
+}
+_ENTERPRISE = {
+    "type": "object",
+    "properties": {"id": {"type": "string"}, "type": {"type": "string", "enum": ["enterprise"]}},
+}
+_TIME = {"type": "string", "format": "date-time"}
+
+
+def _read(answer: Any, *parameters: Any) -> dict[str, Any]:
+    answers = {"200": {"application/json": answer}, "default": _REFUSED}
+    return {"parameters": list(parameters), "body": {}, "answers": answers}
+
+
 OPERATIONS: dict[str, dict[str, Any]] = {
+    # Version 2025.0 of the API, which the description of 2024.0 does not have: as Box's own Python SDK 10.18 reads it
+    # (managers/shield_lists.py, schemas/v2025_r0/shield_list*.py).
+    "get /shield_lists": _read(
+        {
+            "type": "object",
+            "properties": {
+                "entries": _list_of(
+                    **_SHIELD, content={"type": "object", "properties": {"type": {"type": "string"}}}
+                )
+            },
+        }
+    ),
+    "get /shield_lists/{shield_list_id}": _read(
+        {
+            "type": "object",
+            "properties": {
+                **_SHIELD,
+                "description": {"type": "string"},
+                "enterprise": _ENTERPRISE,
+                "created_at": _TIME,
+                "updated_at": _TIME,
+                "content": {"oneOf": list(_SHIELD_CONTENT.values())},
+            },
+            "required": [*_SHIELD, "enterprise", "created_at", "updated_at", "content"],
+        },
+        _ID,
+    ),
     # As Box's own Python SDK 10.18 sends and reads it (managers/chunked_uploads.py, schemas/upload_session_plan_response.py).
     "post /files/upload_sessions/{upload_session_id}/plan": {
         "parameters": [
@@ -182,6 +250,12 @@ OPERATIONS: dict[str, dict[str, Any]] = {
     },
 }
 """Operations that clients of Box call, but that the description does not have."""
+ANSWERS = {
+    # A read that finds the instance returns 200 like every other read; 201 is the status of the write (a guess).
+    "get /files/{file_id}/metadata/{scope}/{template_key}": {"200": "201"},
+    "get /folders/{folder_id}/metadata/{scope}/{template_key}": {"200": "201"},
+}
+"""Statuses that the description gives another number: for each operation, the real status and the one in the description."""
 NULLS = (
     "`nullable` in a part of an `allOf` that contains nothing else applies to the whole: `shared_link` is null for an "
     "item without one (box-facts 4.5), although a strict reading of the description forbids it"

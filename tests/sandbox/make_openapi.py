@@ -1,12 +1,15 @@
 """Make openapi.json.gz: what Box's OpenAPI description says about the sandbox's paths, as names, types and statuses.
 
-    python tests/sandbox/make_openapi.py ../shared/box-openapi.json
+    cd tests && python -m sandbox.make_openapi ../../shared/box-openapi.json
 
+It also writes the part that the wheel contains, for `boxnb.contract`, and every_operation.json.gz, which says the same about
+all paths.
 Descriptions, examples and titles are left out: only facts, no prose.
 """
 
 from __future__ import annotations
 
+import copy
 import gzip
 import json
 import sys
@@ -15,6 +18,8 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 SUBSET_FILE = HERE / "openapi.json.gz"
+WHOLE_FILE = HERE / "every_operation.json.gz"
+CONTRACT_FILE = HERE.parents[1] / "boxnb" / "real_box" / "description.json.gz"
 FULL_DESCRIPTION = HERE.parents[2] / "shared" / "box-openapi.json"
 PROSE = {"description", "example", "examples", "title", "externalDocs", "tags", "summary", "deprecated"}
 METHODS = {"get", "post", "put", "delete", "options"}
@@ -85,22 +90,83 @@ def subset(full_description: dict[str, Any]) -> dict[str, Any]:
         for method in METHODS & set(methods):
             if (method, shape(path)) in implemented:
                 operations[f"{method} {path}"] = operation(methods[method])
+    return with_schemas(full_description, operations)
+
+
+def whole(full_description: dict[str, Any]) -> dict[str, Any]:
+    """Return all operations, each with its servers and whether it needs a body, and every schema they refer to."""
+    operations = {}
+    for path, methods in full_description["paths"].items():
+        for method in (METHODS | {"patch"}) & set(methods):
+            source = methods[method]
+            operations[f"{method} {path}"] = operation(source) | {
+                "servers": [server["url"] for server in source.get("servers", [])],
+                "needs_body": source.get("requestBody", {}).get("required", False),
+            }
+    return with_schemas(full_description, operations)
+
+
+def with_schemas(full_description: dict[str, Any], operations: dict[str, Any]) -> dict[str, Any]:
+    """Return operations with every schema they refer to."""
+    schemas = full_description["components"]["schemas"].items()
+    every_schema = {name: stripped(schema) for name, schema in schemas}
+    return {"operations": dict(sorted(operations.items())), "schemas": referred(operations, every_schema)}
+
+
+def referred(operations: dict[str, Any], every_schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schemas that operations refer to, directly or through other schemas."""
     schemas: dict[str, Any] = {}
     pending = references(operations)
     while pending:
         name = pending.pop()
         if name not in schemas:
-            schemas[name] = stripped(full_description["components"]["schemas"][name])
+            schemas[name] = every_schema[name]
             pending |= references(schemas[name])
-    return {"operations": dict(sorted(operations.items())), "schemas": dict(sorted(schemas.items()))}
+    return dict(sorted(schemas.items()))
+
+
+def contract_description(saved: dict[str, Any]) -> dict[str, Any]:
+    """Return the part of a subset that `boxnb.contract` validates against, with the mistakes of the description corrected."""
+    from boxnb.real_box.plan import OPERATIONS
+
+    from . import deviations
+
+    document = copy.deepcopy(saved)
+    for change in deviations.SCHEMAS:
+        if change is not deviations.external_users_are_mostly_null:  # the contract reads no external users
+            change(document["schemas"])
+    # With `fields`, a listing returns any field of a folder, as of a file (box-facts 3.3, 4.3).
+    document["schemas"]["Item"]["oneOf"][1]["$ref"] = "#/components/schemas/Folder--Full"
+    document["operations"].update(deviations.OPERATIONS)
+    operations = {
+        f"get {path}": {"answers": described(document["operations"][f"get {path}"])} for path in OPERATIONS
+    }
+    return {"operations": operations, "schemas": referred(operations, document["schemas"])}
+
+
+def described(operation: dict[str, Any]) -> dict[str, Any]:
+    """Return the JSON schema of each status of an operation."""
+    return {
+        status: content["application/json"]
+        for status, content in operation["answers"].items()
+        if "application/json" in content
+    }
+
+
+def write(file: Path, document: dict[str, Any]) -> None:
+    """Write a description, compressed, and the same bytes for the same content."""
+    content = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+    file.write_bytes(gzip.compress(content, 9, mtime=0))
+    print(f"{file.name}: {len(content)} bytes, {file.stat().st_size} compressed")
 
 
 def main() -> None:
-    """Write the subset of the description whose path is on the command line."""
+    """Write the parts of the description whose path is on the command line."""
     full_description = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    content = json.dumps(subset(full_description), sort_keys=True, separators=(",", ":")).encode()
-    SUBSET_FILE.write_bytes(gzip.compress(content, 9, mtime=0))
-    print(f"{SUBSET_FILE.name}: {len(content)} bytes, {SUBSET_FILE.stat().st_size} compressed")
+    saved = subset(full_description)
+    write(SUBSET_FILE, saved)
+    write(WHOLE_FILE, whole(full_description))
+    write(CONTRACT_FILE, contract_description(saved))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import fastjsonschema
 import requests
 
-from .deviations import EMPTY, OPERATIONS, SCHEMAS
+from .deviations import ANSWERS, EMPTY, OPERATIONS, SCHEMAS
 from .make_openapi import SUBSET_FILE
 
 Schema = dict[str, Any]
@@ -32,6 +32,10 @@ def description() -> dict[str, Any]:
     for change in SCHEMAS:
         change(document["schemas"])
     document["operations"].update(OPERATIONS)
+    for name, statuses in ANSWERS.items():
+        answers = document["operations"][name]["answers"]
+        for real, described in statuses.items():
+            answers[real] = answers.pop(described)
     return document
 
 
@@ -97,9 +101,9 @@ def validator(text: str) -> Callable[[Any], Any]:
 def unknown_keys(schema: Schema, value: Any, path: str = "") -> Iterator[str]:
     """Yield the keys of `value` that the description does not have."""
     if isinstance(value, list):
-        items = next((part["items"] for part in parts(schema, value) if "items" in part), None)
+        items = [part["items"] for part in parts(schema, value) if "items" in part]
         for number, entry in enumerate(value):
-            yield from unknown_keys(items, entry, f"{path}[{number}]") if items is not None else ()
+            yield from unknown_keys({"allOf": items}, entry, f"{path}[{number}]") if items else ()
     if not isinstance(value, dict):
         return
     known: dict[str, list[Schema]] = {}

@@ -232,7 +232,7 @@ def test_other_versions_of_the_api_are_refused(ada: Person, token: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/webhooks", "/files/1/comments", "/retention_policies?limit=1", "/nonsense"]
+    "path", ["/recent_items", "/files/1/watermark", "/file_version_retentions?limit=1", "/nonsense"]
 )
 def test_paths_that_are_not_implemented_get_501(ada: Person, token: str, path: str) -> None:
     """A path that is not implemented gets 501 with the path in the message."""

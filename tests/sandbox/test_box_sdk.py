@@ -183,5 +183,5 @@ def test_the_sdk_raises_its_typed_errors(box: BoxClient) -> None:
     assert (info.status_code, info.code) == (404, "not_found")
     assert info.request_id
     with pytest.raises(BoxAPIError) as not_implemented:
-        box.webhooks.get_webhooks()
+        box.recent_items.get_recent_items()
     assert not_implemented.value.response_info.status_code == 501

@@ -137,6 +137,30 @@ def test_every_deviation_has_a_reason() -> None:
     assert len({change.__name__ for change in deviations.SCHEMAS}) == len(deviations.SCHEMAS)
 
 
+READ_ONLY_IDS = {
+    "collaboration_whitelist_entry_id": ["213720"],
+    "collaboration_whitelist_exempt_target_id": ["984312"],
+    "comment_id": ["192030"],
+    "legal_hold_policy_assignment_id": ["753465", "753503"],
+    "legal_hold_policy_id": ["324411"],
+    "metadata_cascade_policy_id": ["6fd4ff89-8fc1-42cf-8b29-1890dedd26d5"],
+    "retention_policy_assignment_id": ["12001341"],
+    "retention_policy_id": ["9821231"],
+    "scope": ["enterprise", "enterprise_900719925474099301"],
+    "shield_list_id": ["90fb0e17-c332-40ed-b4f9-fa8908fbbb24"],
+    "sign_request_id": ["5f1c9f0e-6a52-4b58-a7b4-6f6f1b7c4c01"],
+    "storage_policy_assignment_id": ["user_11459287"],
+    "storage_policy_id": ["11"],
+    "task_assignment_id": ["27781209"],
+    "task_id": ["10452790"],
+    "template_id": ["7d4a1f02-5c1b-4d8e-9c57-3b1f6f0a2e11"],
+    "template_key": ["documentRegister", "customer"],
+    "terms_of_service_id": ["11520"],
+    "webhook_id": ["3321123"],
+}
+"""Ids of what the sandbox only reads. They stay out of the bodies of made-up writes."""
+
+
 class CallMaker:
     """Makes up calls to an operation, mostly valid and partly nonsense, and the same ones every time."""
 
@@ -164,7 +188,7 @@ class CallMaker:
 
         def fill(parameter: re.Match[str]) -> str:
             """Return a known id or nonsense."""
-            known = self.ids.get(parameter[1], [])
+            known = self.ids.get(parameter[1]) or READ_ONLY_IDS.get(parameter[1], [])
             if known and self.maybe(0.85):
                 return self.random.choice(known)
             return self.random.choice(["1", "abc", "12x", "%00", "99999999999999999999", "%D9%A3"])

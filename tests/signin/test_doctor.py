@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import socket
 from pathlib import Path
 
 import pytest
@@ -35,9 +36,9 @@ def test_the_doctor_does_not_report_a_problem_if_all_is_well(sandbox: Sandbox) -
 
 
 def test_a_missing_profile_is_reported(sandbox: Sandbox) -> None:
-    """The remedy names the onboarding notebook."""
+    """The remedy is the command that signs in, because the message is read in a terminal."""
     assert results()["profile"] == "wrong"
-    assert "01-register-and-sign-in" in finding("profile")
+    assert "run boxnb sign-in acme" in finding("profile")
 
 
 def test_the_app_is_checked_before_a_sign_in(sandbox: Sandbox) -> None:
@@ -56,7 +57,7 @@ def test_a_stopped_server_and_a_disabled_certificate_check_are_reported(sandbox:
     store.save(store.Profile("acme", practice_client(sandbox), verify=False))
     assert results()["connection to the server"] == "wrong"
     sandbox.stop()
-    assert "Check the network" in finding("client id and secret")
+    assert "boxnb sign-in sandbox" in finding("client id and secret")
     assert results()["client id and secret"] == "look"  # the server could not be asked
 
 
@@ -100,6 +101,16 @@ def test_a_redirect_uri_on_another_host_is_reported(sandbox: Sandbox) -> None:
     client = dataclasses.replace(practice_client(sandbox), redirect_uri="https://example.com/cb")
     store.save(store.Profile("acme", client))
     assert "Paste the address" in finding("redirect URI")
+
+
+def test_a_busy_port_is_explained(sandbox: Sandbox) -> None:
+    """A sign-in then listens at another port, which the app need not list."""
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        redirect_uri = f"http://127.0.0.1:{busy.getsockname()[1]}/callback"
+        client = dataclasses.replace(practice_client(sandbox), redirect_uri=redirect_uri)
+        store.save(store.Profile("acme", client))
+        text = finding("redirect URI")
+    assert "is busy" in text and "you do not need to change the app" in text
 
 
 def test_a_managed_user_and_a_missing_scope_are_reported(sandbox: Sandbox) -> None:

@@ -51,8 +51,11 @@ def test_keep_alive_starts_another_sixty_days(sandbox: Sandbox) -> None:
 
 
 def test_keep_alive_without_a_sign_in_raises() -> None:
-    """The error is the same as for every other call."""
-    with pytest.raises(NotSignedInError, match="Nobody is signed in"):
+    """The error says that there is no such profile, or that nobody is signed in with it."""
+    with pytest.raises(NotSignedInError, match="There is no profile 'acme'"):
+        boxnb.keep_alive("acme")
+    store.save(store.Profile("acme", oauth.Client("id", Secret("app-secret"), "http://127.0.0.1/callback")))
+    with pytest.raises(NotSignedInError, match="Nobody is signed in as 'acme' yet"):
         boxnb.keep_alive("acme")
 
 

@@ -142,7 +142,7 @@ def test_the_countdown_runs_on_one_line(sandbox: Any, app: Client, start: Start)
     terminal.type(f"{granted(sandbox, terminal)}\n")
     assert terminal.wait() == 0
     line = next(line for line in terminal.shown.split("\n") if "Exchanging" in line)
-    seconds = [int(number) for number in re.findall(r"token\. (\d+) s left", line)]
+    seconds = [int(number) for number in re.findall(r"token\. At most (\d+) s left", line)]
     assert len(seconds) >= 3
     assert seconds == sorted(seconds, reverse=True) and seconds[0] <= 30
     assert line.count("\r") >= len(seconds) - 1
@@ -160,7 +160,7 @@ WRONG_ANSWERS = {
 def test_a_wrong_answer_is_explained_and_the_next_one_signs_in(
     sandbox: Any, app: Client, start: Start, wrong: str
 ) -> None:
-    """The message says what is wrong. Where the link stays valid, the prompt counts down the code's last seconds."""
+    """The message says what is wrong. After an address that contains a code, the prompt counts down its last seconds."""
     answer, sentence = WRONG_ANSWERS[wrong]
     terminal = start()
     address = granted(sandbox, terminal)
@@ -169,7 +169,11 @@ def test_a_wrong_answer_is_explained_and_the_next_one_signs_in(
     if wrong == "another state":
         address = granted(sandbox, terminal, links=2)
     else:
-        terminal.until(r"at most (?:30|2\d) s left")
+        if wrong == "an address that was cut off":
+            terminal.until(r"at most (?:30|2\d) s left")
+        else:
+            terminal.until(PASTE, 2)
+            assert "s left" not in terminal.shown
         assert len(re.findall(LINK, terminal.shown)) == 1
     terminal.type(f"{address}\n")
     assert terminal.wait() == 0
@@ -274,21 +278,82 @@ def test_a_new_profile_registers_its_app(sandbox: Any, start: Start) -> None:
         assert secret not in terminal.shown
 
 
-def test_obvious_mistakes_in_the_app_are_reported(sandbox: Any, start: Start) -> None:
-    """Without a client secret nothing is saved, and the client ID need not be typed again."""
+def test_each_answer_about_the_app_is_checked_at_once(sandbox: Any, start: Start) -> None:
+    """A refused answer is asked for again before the next question, and is never what Enter keeps."""
     terminal = start(server=sandbox.server())
     terminal.until("Client ID: ")
-    terminal.type("an-app\n")
+    for number, (answer, sentence) in enumerate(
+        [("", "Client ID is required"), ("my app", "That is not a Client ID"), ("an-app", "")], 2
+    ):
+        terminal.type(f"{answer}\n")
+        if sentence:
+            terminal.until(sentence)
+            terminal.until("Client ID: ", number)
     terminal.until(r"Client Secret \(")
-    terminal.type("\n")
-    terminal.until(r"Redirect URI \(Enter")
-    terminal.type("\n")
-    terminal.until("Both fields are required")
-    terminal.until("Client ID .Enter keeps an-app")
+    for number, (answer, sentence) in enumerate(
+        [("", "Client Secret is required"), ("two words", "That is not a"), ("an-app", "are identical")], 2
+    ):
+        terminal.type(f"{answer}\n")
+        terminal.until(sentence)
+        terminal.until(r"Client Secret \(", number)
+    terminal.type("a-secret-of-an-app\n")
+    default = r"Redirect URI \(Enter keeps http://127\.0\.0\.1:8917/callback\): "
+    terminal.until(default)
+    for number, answer in enumerate(
+        ["http://localhost:99999/cb", "localhost:8917/cb", "http://local host/", "https://a.example/#x"], 2
+    ):
+        terminal.type(f"{answer}\n")
+        terminal.until("is not a web address", number - 1)
+        terminal.until(default, number)
+    assert "two words" not in terminal.shown
     terminal.type("\x04")
     assert terminal.wait() == 1
     assert "The input ended before the sign-in did. Nothing was saved." in terminal.shown
     assert store.load("lab") is None
+
+
+def test_the_app_of_a_profile_can_be_changed(sandbox: Any, app: Client, start: Start) -> None:
+    """The text does not say that no app is known, and Enter keeps every value."""
+    terminal = start(change_app=True)
+    terminal.until(r"Client ID \(Enter keeps")
+    assert "This profile has an app." in terminal.shown and "No app is known" not in terminal.shown
+    terminal.type("\n")
+    terminal.until(r"Client Secret \(stays hidden; Enter keeps")
+    terminal.type("\n")
+    terminal.until(r"Redirect URI \(Enter")
+    terminal.type("\n")
+    terminal.type(f"{granted(sandbox, terminal)}\n")
+    assert terminal.wait() == 0
+
+
+def test_the_app_of_the_sandbox_cannot_be_changed(start: Start) -> None:
+    """Its app is ready-made, so nobody is sent to the real Box."""
+    terminal = start("sandbox", change_app=True)
+    terminal.until(PASTE)
+    assert "ready-made app" in terminal.shown and "app.box.com" not in terminal.shown
+    terminal.type("\n")
+    assert terminal.wait() == 0
+
+
+def test_a_name_similar_to_a_saved_one_is_pointed_out(sandbox: Any, app: Client, start: Start) -> None:
+    """A misspelled name would begin a second registration."""
+    terminal = start("labb", server=sandbox.server())
+    terminal.until("Client ID: ")
+    assert "Did you mean 'lab'?" in terminal.shown
+    terminal.type("\x03")
+    assert terminal.wait() == 1
+
+
+def test_a_folder_that_cannot_be_written_is_reported_before_anything_is_asked(
+    tmp_path: Path, start: Start
+) -> None:
+    """The message has the path and what to do."""
+    file = tmp_path / "file"
+    file.touch()
+    terminal = start("acme", environment={"BOXNB_HOME": str(file / "boxnb")})
+    assert terminal.wait() == 1
+    assert str(file) in terminal.shown and "BOXNB_HOME" in terminal.shown
+    assert "Client ID" not in terminal.shown
 
 
 def test_a_saved_sign_in_asks_for_nothing(sandbox: Any, app: Client, start: Start) -> None:
@@ -453,6 +518,7 @@ def test_without_a_browser_the_terminal_says_so(sandbox: Any, app: Client, start
     terminal = start(open_browser=True)
     granted(sandbox, terminal)
     assert "has no browser with a window" in terminal.shown
+    assert "a browser on another computer cannot open it" in " ".join(terminal.shown.split())
     terminal.type("\x03")
     assert terminal.wait() == 1
 

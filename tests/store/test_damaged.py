@@ -16,8 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import boxnb
-from boxnb import auth, basic, oauth, redaction, runs, secret, store
+from boxnb import basic, oauth, redaction, runs, secret, store, tokens
 from boxnb.errors import BoxNotebookError, NotSignedInError, TokenStoreError
+from boxnb.local import private_files
 from boxnb.oauth import token
 from boxnb.oauth.token import Token
 from boxnb.secret import Secret
@@ -226,9 +227,11 @@ def test_a_secret_must_be_text() -> None:
     ids=range(8),
 )  # fmt: skip
 def test_a_damaged_server_file_is_reported(text: bytes) -> None:
-    """The error contains the call that saves the server again."""
-    file = basic.save("devices", "https://127.0.0.1:9", "reader", "hunter2-password")
-    file.write_bytes(text)
+    """The error for a file that an older boxnb wrote contains the call that saves the server again."""
+    file = store.home() / "servers" / "devices.json"
+    private_files.private_folder(file.parent)
+    private_files.write_private(file, text)
+    assert basic.path("devices") == file
     with pytest.raises(NotSignedInError, match=r"damaged.*boxnb\.basic\.save"):
         basic.connect("devices")
     file.unlink()
@@ -267,7 +270,7 @@ class Answering(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
-    monkeypatch.setattr(auth, "_WAITS", ())
+    monkeypatch.setattr(tokens, "WAITS", ())
     with Endpoint() as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
-import signal
 import stat
 import subprocess
 import sys
@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from posix_modules import resource
+from small_files import limit_files
 
 import boxnb
 from boxnb import basic, oauth, store
@@ -90,7 +90,7 @@ def test_a_newer_format_is_refused() -> None:
 def test_a_folder_at_the_path_of_the_file_is_reported() -> None:
     """Reading and writing raise an error if the path is a folder."""
     store.path("acme").mkdir(parents=True)
-    with pytest.raises(TokenStoreError, match="folder has the same name as the profile"):
+    with pytest.raises(TokenStoreError, match="folder has the same name as this file"):
         store.load("acme")
     with pytest.raises(TokenStoreError, match="No saved data was lost"):
         store.save(profile())
@@ -112,8 +112,7 @@ def test_a_full_disk_does_not_damage_the_previous_profile() -> None:
     file = store.save(profile())
     child = os.fork()
     if child == 0:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))
+        limit_files(64)
         try:
             store.save(profile("r2"))
         except TokenStoreError as error:
@@ -144,7 +143,48 @@ def test_a_read_only_folder_is_reported() -> None:
         os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     file.parent.chmod(0o700)
-    assert json.loads(file.read_bytes())["format"] == store.FORMAT
+    assert json.loads(file.read_bytes())["format"] == 1  # every version of boxnb reads it
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.EACCES, "Check the owner and mode"),
+        (errno.EROFS, "Check the owner and mode"),
+        (errno.ENOSPC, "Free up disk space"),
+        (errno.EDQUOT, "Free up disk space"),
+        (errno.EEXIST, "A file has the same name as this folder"),
+        (errno.ENOTDIR, "A file has the same name as this folder"),
+        (errno.EIO, "Check the path and the disk"),
+    ],
+)
+def test_the_remedy_fits_the_cause(number: int, remedy: str, tmp_path: Path) -> None:
+    """Only a full disk is a reason to free space, and every message has the path."""
+    error = private_files.explained(OSError(number, os.strerror(number)), tmp_path, "written")
+    assert remedy in str(error) and str(tmp_path) in str(error) and "BOXNB_HOME" in str(error)
+    assert ("Free up" in str(error)) == (number in (errno.ENOSPC, errno.EDQUOT))
+
+
+def test_a_profile_that_cannot_be_deleted_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error has the path and the remedy, as that of a save has."""
+    store.save(profile())
+
+    def refuse(file: Path) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fspath(file))
+
+    monkeypatch.setattr(private_files, "remove", refuse)
+    with pytest.raises(TokenStoreError, match=r"could not be deleted .* Check the owner and mode"):
+        store.delete("acme")
+
+
+def test_the_sandbox_reports_a_folder_that_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`connect` raises an error of boxnb with the path, not the error of the operating system."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("BOXNB_HOME", str(tmp_path / "file" / "boxnb"))
+    with pytest.raises(TokenStoreError, match=r"could not be used for the sandbox .* BOXNB_HOME"):
+        boxnb.connect("sandbox")
 
 
 def test_stray_files_a_rename_to_the_same_name_and_a_delete() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ from boxnb.sandbox.server.company.tree import Item
 from boxnb.sandbox.server.context import EVENTS
 
 SEED = "1"  # the default of the sandbox
+TIME = re.compile(r"\d{4}-\d\d-\d\dT.*")
 
 
 @dataclass
@@ -95,6 +97,20 @@ class Company:
         for collab in self.world.access.collabs.values():
             ends = None if collab.expires is None else collab.expires - day
             yield collab.id, collab.role, collab.status, collab.created - day, collab.modified - day, ends
+        for section, entries in self.world.governance.sections.items():
+            yield section, self._without_day(entries)
+        register = self.world.governance.with_metadata("documentRegister")
+        yield [(item.id, self._without_day(values)) for item, values in register]
+
+    def _without_day(self, value: Any) -> Any:
+        """Return a value with every time as seconds since the day of the first start, whatever its offset."""
+        if isinstance(value, dict):
+            return {key: self._without_day(entry) for key, entry in value.items()}
+        if isinstance(value, list):
+            return [self._without_day(entry) for entry in value]
+        if isinstance(value, str) and TIME.fullmatch(value):
+            return times.parse(value) - self.world.day
+        return value
 
     def _item(self, item: Item) -> Any:
         day = self.world.day

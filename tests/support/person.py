@@ -92,7 +92,8 @@ class Person:
     def continue_at(self, source: str) -> None:
         """Select the cell that contains `source`, so that Shift+Enter runs it next."""
         self.page.bring_to_front()
-        self.click(self[".jp-CodeCell"].filter(has_text=source).locator(".jp-InputPrompt"))
+        editor = self.page.locator(".jp-InputArea-editor", has_text=source)
+        self.click(self[".jp-CodeCell"].filter(has=editor).locator(".jp-InputPrompt"))
 
     def open_box(self) -> Page:
         """Follow the panel's link to the sandbox. Return the new tab."""

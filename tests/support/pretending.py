@@ -165,7 +165,7 @@ def pretending() -> Iterator[tuple[Pretender, boxnb.Box]]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_POST = do_PUT = do_DELETE = do_OPTIONS = _any  # noqa: N815
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _any  # noqa: N815
 
         def log_message(self, *_: Any) -> None:
             pass

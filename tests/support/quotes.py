@@ -6,6 +6,7 @@ A claim is a sentence about what the reader sees in the practice company that co
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -114,6 +115,12 @@ class Snapshot:
         """Return the pairs of groups that share members."""
         return reports.group_overlap(self.box, of=self.members)
 
+    @cached_property
+    def payroll_access(self) -> pd.DataFrame:
+        """Return who can see the folder *Payroll*."""
+        payroll = self.content.query("name == 'Payroll' and type == 'folder'")
+        return reports.access(self.box, payroll, collaborations=self.collaborations)
+
     def staff(self) -> pd.DataFrame:
         """Return the users merged with HR's list of people."""
         hr = pd.read_csv(ROOT / "2-explore/hr.csv")
@@ -153,6 +160,16 @@ def weekends_are_quiet(snapshot: Snapshot) -> bool:
 def without_bursts(events: pd.DataFrame) -> pd.DataFrame:
     """Return the events without the failed sign-ins (203.0.113.*) and the anonymous downloads (user 2)."""
     return events[~events["ip_address"].str.startswith("203.0.113.") & (events["created_by_id"] != "2")]
+
+
+GOVERNANCE = json.loads((ROOT.parent / "data/sandbox/governance.json").read_text(encoding="utf-8"))
+"""The practice company's policies, webhooks and so on, which the sandbox returns as they are (tests/sandbox/test_governance.py)."""
+
+
+def governed(kind: str, **wanted: Any) -> int:
+    """Return how many of the practice company's policies and so on have these values."""
+    entries = GOVERNANCE[kind]
+    return sum(all(entry.get(name) == value for name, value in wanted.items()) for entry in entries)
 
 
 Check = Callable[[Snapshot], Any]
@@ -282,6 +299,11 @@ QUOTES: dict[str, dict[str, Check]] = {
             lambda s: 230 < s.collaborations["status"].value_counts()["accepted"] < 250
         ),
         "a table of about 80 rows": lambda s: len(s.external) == 80,
+        "**You should see** fifteen rows": lambda s: len(s.payroll_access) == 15,
+        "Nobody was invited to *Payroll* itself": lambda s: (
+            not s.payroll_access["via"].eq("invitation").any()
+        ),
+        "the group *Finance* was invited": lambda s: s.payroll_access["via"].eq("group").sum() > 5,
         "*Customer database export* at the top, with 14 external users as `editor`": lambda s: (
             s.external.groupby(["item_name", "role"], observed=True).size().nlargest(1).to_dict()
             == {("Customer database export", "editor"): 14}
@@ -379,6 +401,52 @@ QUOTES: dict[str, dict[str, Check]] = {
         ),
     },
     "05-ask-anything": {
+        "four policies, of which one is retired": (
+            lambda _: (
+                (governed("retention_policies"), governed("retention_policies", status="retired")) == (4, 1)
+            )
+        ),
+        "the two folders that the first policy covers": (
+            lambda _: (
+                governed("retention_policy_assignments", retention_policy={"retention_policies": "9821231"})
+                == 2
+            )
+        ),
+        "three holds, of which one is released": (
+            lambda _: (
+                (governed("legal_hold_policies"), governed("legal_hold_policies", status="released"))
+                == (3, 1)
+            )
+        ),
+        "three domains, and in which direction": lambda _: governed("collaboration_whitelist_entries") == 3,
+        "**You should see** two people.": lambda _: governed("collaboration_whitelist_exempt_targets") == 2,
+        "**You should see** two places.": lambda _: governed("storage_policies") == 2,
+        "the policy of one person in Japan": (
+            lambda _: governed("storage_policy_assignments", storage_policy={"storage_policies": "14"}) == 1
+        ),
+        "three people, one of whom has not accepted": (
+            lambda _: (
+                [
+                    entry["is_accepted"]
+                    for entry in GOVERNANCE["terms_of_service_user_statuses"]
+                    if entry["tos"] == {"terms_of_services": "11520"}
+                ].count(False)
+                == 1
+            )
+        ),
+        "three webhooks;": lambda _: governed("webhooks", created_by={"user": "ada.admin@example.com"}) == 3,
+        "three templates;": lambda s: len(s.box.frame("/metadata_templates/enterprise")) == 3,
+        "two rows for *Sales*": lambda s: len(s.box.frame("/folders/160106874231/metadata")) == 2,
+        "two items with a classification": (
+            lambda s: (
+                s.box.frame("/folders/0/items", fields="name,classification")["classification_name"]
+                .notna()
+                .sum()
+                == 2
+            )
+        ),
+        "one task, with its assignments": lambda s: len(s.box.frame("/files/930224185079/tasks")) == 1,
+        "two sign requests that you sent": lambda s: len(s.box.frame("/sign_requests")) == 2,
         "`120` people": lambda s: len(s.users) == 120,
         "most rows as `both`": lambda s: s.staff()["_merge"].value_counts().index[0] == "both",
         "three people who left according to HR": lambda s: (
@@ -435,6 +503,8 @@ OTHER: dict[str, tuple[str, ...]] = {
     "05-ask-anything": (
         "three estimates", "about the other two", "no SHA-1", "*All Files*", "five of the people with the most devices", "The practice company has such a file",
         "'2026-11-24'", "two sheets", "a long one", "Act on that list", "one page that you can mail", "most calls for", "one call per page",
+        "Newer endpoints need", "one row for each run", "*User Details* in the Admin Console", "whose last sign-in was longest ago",
+        "use the id of one of your policies", "the files of *Finance*", "assignments of one policy at a time", "a classification is a template",
     ),
     "06-keep-it": (
         "not known before the first run", "event types of the year", "explains", "a small part of the calls of the first run", "*new*, *changed* or *gone*",
@@ -443,8 +513,9 @@ OTHER: dict[str, tuple[str, ...]] = {
     "01-upload-files": ("contains five files", "then five rows", "four times", "five rows with", "the same", "one call listed"),
     "02-run-log-and-mail": ("0 emails", "four characters", "most recent first"),
     "03-weekly-report": ("boxnb run", "boxnb schedule", "The first report covers", "since the one before"),
-    "04-other-scripts-other-apis": ("five devices", "15 rows in the sandbox", "the 15 devices", "use the same file", "run the two", "one row with the name",
-        "the new one there", "a small one for practice",
+    "04-other-scripts-other-apis": ("five computers", "60 rows in the sandbox", "the 60 computers", "use the same file", "run the two", "one row with the name",
+        "the new one there", "five ways", "Two lines lead", "at least four calls", "one log and sends one email", "one line, for", "sends it once",
+        "One command takes", "old one expires", "one way to sign in", "depend on one person", "one way to run",
     ),
 }  # fmt: skip
 """Sentences about boxnb, Box, or files that the notebook itself writes. Other tests run the cells they describe."""

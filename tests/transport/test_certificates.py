@@ -16,7 +16,8 @@ import requests
 import trustme
 
 import boxnb
-from boxnb import auth, basic, oauth, store
+from boxnb import auth, basic, oauth, servers, store, tokens
+from boxnb.api import retrying
 from boxnb.errors import BoxNotebookError, HostNotAllowedError
 from boxnb.oauth.token import Token
 from boxnb.secret import Secret
@@ -84,8 +85,8 @@ def serve(impostor: Impostor) -> Iterator[Impostor]:
 @pytest.fixture
 def untrusted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Impostor]:
     """An https server with an untrusted certificate."""
-    monkeypatch.setattr(auth, "_WAITS", ())
-    monkeypatch.setattr(basic, "ATTEMPTS", 1)
+    monkeypatch.setattr(tokens, "WAITS", ())
+    monkeypatch.setattr(retrying, "ATTEMPTS", 1)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
     yield from serve(Impostor(context))
@@ -94,7 +95,7 @@ def untrusted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Impostor]:
 @pytest.fixture
 def remote(monkeypatch: pytest.MonkeyPatch) -> Iterator[Impostor]:
     """A plain http server that boxnb does not consider to be this computer."""
-    monkeypatch.setattr(auth, "_WAITS", ())
+    monkeypatch.setattr(tokens, "WAITS", ())
     yield from serve(Impostor(host="127.0.0.2"))
 
 
@@ -207,6 +208,9 @@ def test_no_secret_leaves_this_computer_over_plain_http(remote: Impostor) -> Non
     save_profile(remote.server())
     profile = store.load("acme")
     assert profile is not None
+    method = store.Method("basic", "plain", {"username": "reader"}, {"password": Secret("hunter2")})
+    server = oauth.Server("mdm", *[remote.url] * 5)
+    by_password = store.Profile("mdm", oauth.Client("", Secret(""), "", server), method=method)
     calls = [
         lambda: oauth.exchange_code(profile.client, "code"),
         lambda: oauth.refresh(profile.client, TOKEN),
@@ -214,7 +218,7 @@ def test_no_secret_leaves_this_computer_over_plain_http(remote: Impostor) -> Non
         lambda: auth.RotatingAuth("acme").token(),
         lambda: account.who_is("acme", profile.client, TOKEN),
         lambda: requests.get(remote.url + "/2.0/x", auth=auth.RotatingAuth("acme"), timeout=5),
-        lambda: basic.BasicSession(remote.url, "reader", Secret("hunter2")).get("/x"),
+        lambda: servers.ServerSession(by_password).get("/x"),
     ]
     for call in calls:
         with pytest.raises(HostNotAllowedError, match=r"would travel unencrypted to 127\.0\.0\.2"):

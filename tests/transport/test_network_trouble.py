@@ -277,9 +277,9 @@ PROXIES = {
     "no host": ("http://", "cannot be read"),
     "ftp": ("ftp://127.0.0.1:9", "cannot be read"),
     "long label": (f"http://{'a' * 80}:9", "cannot be read"),
-    "socks5": ("socks5://127.0.0.1:9", 'Run pip install "requests[socks]", restart the kernel'),
-    "socks5h": ("socks5h://127.0.0.1:9", 'Run pip install "requests[socks]", restart the kernel'),
-    "socks": ("socks://127.0.0.1:9", "as socks5h://host:port, restart the kernel"),
+    "socks5": ("socks5://127.0.0.1:9", 'Run pip install "requests[socks]", then try again'),
+    "socks5h": ("socks5h://127.0.0.1:9", 'Run pip install "requests[socks]", then try again'),
+    "socks": ("socks://127.0.0.1:9", "as socks5h://host:port, then try again"),
 }
 
 

@@ -181,11 +181,11 @@ def test_the_gate_does_not_wait_for_a_silent_front_end(run: Any, monkeypatch: py
 
 
 def test_without_a_user_the_gate_fails_immediately(run: Any) -> None:
-    """The one-line error names the onboarding notebook."""
+    """The one-line error names the command that signs in, because nobody is at the notebook."""
     notebook = run(None, (SHOW, GATE))
     (output,) = notebook.cells[1].outputs
     assert output.ename == "SignInCancelled"
-    assert "01-register-and-sign-in.ipynb" in output.traceback[0]
+    assert "Run boxnb sign-in " in output.traceback[0]
     assert len(output.traceback) == 1
 
 

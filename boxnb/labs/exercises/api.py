@@ -8,11 +8,13 @@ from boxnb import oauth
 from boxnb.labs.exercise import Choice, Exercise, Record
 from boxnb.labs.exercises import evidence
 from boxnb.labs.practice import Practice
+from boxnb.labs.trace.lanes import GATEWAY
 from boxnb.oauth import Client
 from boxnb.secret import Secret
 
-SEARCHES = 7
-"""One search more than Box allows a user per second."""
+SEARCHES = 61
+"""One search more than Box allows a user per minute, so that even a slow computer reaches a limit; box-facts 2.6."""
+SEARCH = "/search?query=report"
 
 
 def _call_without_scope(practice: Practice) -> None:
@@ -24,8 +26,10 @@ def _call_without_scope(practice: Practice) -> None:
     practice.attempt("The list of users", lambda: practice.me(token, path="/users"))
     practice.sandbox.change_app(app["client_id"], scopes=["root_readonly", "manage_managed_users"])
     practice.attempt("The old token, after the scope was added", lambda: practice.me(token, path="/users"))
+    refreshed = oauth.refresh(narrow, token)
+    practice.attempt("The pair of a refresh", lambda: practice.me(refreshed, path="/users"))
     new_token = practice.sign_in(client=narrow)
-    practice.attempt("Repair: a token issued afterwards", lambda: practice.me(new_token, path="/users"))
+    practice.attempt("Repair: the token of a new sign-in", lambda: practice.me(new_token, path="/users"))
 
 
 def _missing_scope_evidence(record: Record) -> str:
@@ -53,25 +57,29 @@ def _use_disabled_app(practice: Practice) -> None:
 def _disabled_app_evidence(record: Record) -> str:
     for call in evidence.opened_links(record):
         for other in evidence.decisions(record):
-            same_link = (evidence.client_id(call), evidence.redirect_uri(call)) == (
+            same_app = (evidence.client_id(call), evidence.redirect_uri(call)) == (
                 evidence.client_id(other),
                 evidence.redirect_uri(other),
             )
-            if call["status"] == 400 and same_link and other in evidence.after(record, call):
-                return "the same link led to an error page (400), and to a consent page once the app was enabled."
+            if call["status"] == 400 and same_app and other in evidence.after(record, call):
+                return "the app's link led to an error page (400), and to a consent page once the app was enabled."
     return ""
 
 
 def _exceed_rate_limit(practice: Practice) -> None:
-    token = practice.sign_in()
-    responses = [practice.me(token, path="/search?query=report") for _ in range(SEARCHES)]
-    practice.said.append(
-        "Searches in a row: " + ", ".join(str(response.status_code) for response in responses)
-    )
-    wait = int(responses[-1].headers.get("Retry-After", "0"))
-    practice.said.append(f"Retry-After says {wait} s")
-    time.sleep(wait)
-    practice.attempt("Repair: after that wait", lambda: practice.me(token, path="/search?query=report"))
+    token, statuses = practice.sign_in(), []
+    for _ in range(SEARCHES):
+        response = practice.me(token, path=SEARCH)
+        statuses.append(str(response.status_code))
+        if response.status_code == 429:
+            break
+    practice.said.append("Searches in a row: " + ", ".join(statuses))
+    while response.status_code == 429:
+        wait = int(response.headers["Retry-After"])
+        practice.said.append(f"Retry-After says {wait} s")
+        time.sleep(wait)
+        response = practice.me(token, path=SEARCH)
+    practice.said.append(f"Repair: after that wait: {response.status_code} {response.reason}")
 
 
 def _rate_limit_evidence(record: Record) -> str:
@@ -88,9 +96,12 @@ def _rate_limit_evidence(record: Record) -> str:
 
 def _refresh_through_proxy(practice: Practice) -> None:
     token = practice.sign_in()
+    saved = practice.save(token)
     practice.sandbox.faults.add("/oauth2/token", "html")
-    practice.attempt("Refresh, through the company's proxy", lambda: oauth.refresh(practice.client, token))
-    practice.attempt("Repair: signed in to the proxy", lambda: oauth.refresh(practice.client, token))
+    with practice.trace.played_by({"authorization server": GATEWAY}):  # the request gets no further
+        practice.attempt("Refresh, through the gateway", lambda: oauth.refresh(practice.client, token))
+    practice.said.append(f"The saved pair is unchanged: {practice.saved().token == saved.token}")
+    practice.attempt("Repair: signed in to the gateway", lambda: oauth.refresh(practice.client, token))
 
 
 def _proxy_page_evidence(record: Record) -> str:
@@ -108,32 +119,45 @@ def _proxy_page_evidence(record: Record) -> str:
 
 API_LABS = (
     Exercise(
-        name="scope-missing",
-        title="A scope that is missing",
+        name="admin-lists-users",
+        title="An admin lists the users",
         story="The app was registered to read files. You are an admin, and you use it to list the users.",
         question="How does the API respond?",
         predictions=(
             Choice(
-                "The list: I am an admin",
+                "403, with insufficient_scope in its header",
+                "You are allowed to list the users; the app is not. A token can do only what both are allowed to do.",
+            ),
+            Choice(
+                "401, with invalid_token in its header",
+                "The token is valid: /users/me accepts it.",
+            ),
+            Choice(
+                "200, with all users, as for any admin",
                 "A token can do only what both the person AND the app are allowed to do.",
             ),
-            Choice("403, insufficient_scope", "The person is allowed to list the users; the app is not."),
-            Choice("401", "The token is fine: /users/me works."),
         ),
-        right_prediction=1,
+        right_prediction=0,
         act=_call_without_scope,
         evidence=_missing_scope_evidence,
-        why="The scope was ticked in the console, and the old token is still refused. Why?",
+        happened="The call to /users/me got 200, and the call to /users got 403 although you are an admin. The scope was then added to the app: the old token got 403, and so did the pair of a refresh. A token from a new sign-in got 200.",
+        why="The refresh came after the change. Why did its new token not get the new scope?",
         explanations=(
-            Choice("Changes take a day", "Waiting does not help here."),
             Choice(
-                "A token keeps the scopes it was issued with",
-                "Sign in again: the new token has the new scope. A refresh keeps the old ones.",
+                "A change in the console reaches new tokens after an hour only",
+                "The token of the new sign-in had it at once. Think of who was asked, and when.",
             ),
-            Choice("The admin must restart Box", "Nobody can restart Box."),
+            Choice(
+                "The refresh token was issued for the old client secret",
+                "The client secret did not change. Think of who was asked, and when.",
+            ),
+            Choice(
+                "The person agreed to the old scopes, and a refresh asks nobody",
+                "A token keeps the scopes that the person consented to, and so do all pairs that follow from it. Only a new sign-in asks again.",
+            ),
         ),
-        right_explanation=1,
-        rule="RFC 6749 3.3; RFC 6750 3.1",
+        right_explanation=2,
+        rule="RFC 6749 3.3 and 6; RFC 6750 3.1",
     ),
     Exercise(
         name="app-not-enabled",
@@ -145,78 +169,114 @@ API_LABS = (
                 "At the link: an error page, before anyone signs in",
                 "The server recognises the app by its client ID, which is in the link.",
             ),
-            Choice("At the code exchange", "There is no code yet."),
-            Choice("At the first call to the API", "It does not get that far."),
+            Choice(
+                "At the code exchange: the token endpoint refuses the app",
+                "There is no code yet: the server knows the app from the link, and stops there.",
+            ),
+            Choice(
+                "At the first call to the API, with 403",
+                "It does not get that far: without a sign-in there is no token to call with.",
+            ),
         ),
         right_prediction=0,
         act=_use_disabled_app,
         evidence=_disabled_app_evidence,
-        why="Who can repair this, and how?",
+        happened="The link led to an error page, and nobody was asked to sign in. Then an admin enabled the app in the Admin Console. A new link of the same app led to the sign-in page, and the sign-in worked.",
+        why="Why does a company let only approved apps in?",
         explanations=(
-            Choice("I can, with a new client secret", "The server never asked for the secret."),
             Choice(
-                "I can, with a different redirect URI",
-                "The redirect URI is right: once the app is enabled, the same link works.",
+                "An app that nobody has approved could read the password as it is typed",
+                "No app sees the password: it is typed on a page of Box or of your company.",
             ),
             Choice(
-                "A company admin can, in the Admin Console, with the client ID",
-                "It is under Integrations, Platform Apps Manager. Send the admin the client ID, never the secret.",
+                "A new app counts against the company's limit of API calls",
+                "Limits do not depend on the approval. Think of what one click on Grant gives away.",
+            ),
+            Choice(
+                "A genuine sign-in page can also ask for a stranger's app",
+                "One click on Grant gives that app everything the person allows. To have yours enabled, send an admin the client ID, never the secret; it is under Integrations, Platform Apps Manager.",
             ),
         ),
         right_explanation=2,
         rule="Box guide: App authorization and enablement",
     ),
     Exercise(
-        name="rate-limit",
-        title="Too many calls",
-        story="A loop searches for seven words within one second. Box allows each user six searches a second.",
-        question="What is the seventh response?",
+        name="loop-of-searches",
+        title="A loop of searches",
+        story="A loop searches for one word after the other, as fast as it can.",
+        question="What does the loop get?",
         predictions=(
-            Choice("The usual result, but later", "Box does not queue calls: it refuses them."),
-            Choice("429, with Retry-After", "The header says how long to wait."),
-            Choice("503", "503 means that the server is in trouble; here you are too fast."),
-        ),
-        right_prediction=1,
-        act=_exceed_rate_limit,
-        evidence=_rate_limit_evidence,
-        why="What should a program do after a 429?",
-        explanations=(
-            Choice("Repeat the call immediately", "That adds to the overload."),
-            Choice("Refresh the token", "The token is fine; the limit is counted per user."),
+            Choice("200 each time, more and more slowly", "Box does not queue calls: it refuses them."),
             Choice(
-                "Wait as long as Retry-After says, then continue",
-                "boxnb does this, and paces its calls so that a 429 is rare.",
+                "503 after a while, and a header that says how long to wait",
+                "503 means that the server is in trouble; here the loop is too fast.",
             ),
-        ),
-        right_explanation=2,
-        rule="Box guide: Rate limits; RFC 6585 4",
-    ),
-    Exercise(
-        name="proxy-html",
-        title="200 OK, but it is not Box",
-        story="Between you and Box is the company's web gateway. Your sign-in to the gateway has expired, so it responds in Box's place.",
-        question="What does the program see?",
-        predictions=(
-            Choice("A connection error", "The connection is fine: it ends at the gateway."),
-            Choice("401", "Box was never asked."),
             Choice(
-                "200 with an HTML page where a token should be",
-                "The status alone proves nothing: look at the body.",
+                "429 after a while, and a header that says how long to wait",
+                "429 means *too many requests*, and Retry-After is the number of seconds to wait.",
             ),
         ),
         right_prediction=2,
+        act=_exceed_rate_limit,
+        evidence=_rate_limit_evidence,
+        happened="The first searches got 200, until one got 429 with the header Retry-After. The run waited as long as the header said, and the same search got 200. Box allows six searches a second and 60 a minute, and 1000 calls of any kind a minute.",
+        why="At the moment of the 429, another program of yours searches with a token of its own. What does it get, and why?",
+        explanations=(
+            Choice(
+                "429: the limit counts a user's calls, whatever their token",
+                "Programs that share a user share the limit. boxnb waits as long as Retry-After says, and paces its calls so that a 429 is rare.",
+            ),
+            Choice(
+                "200: the limit counts the calls of one token",
+                "Then signing in twice would double the limit.",
+            ),
+            Choice(
+                "429: the limit counts the calls of one app, whoever signs in to it",
+                "Then one loop would stop every colleague who uses the same app, and a second app would double the limit.",
+            ),
+        ),
+        right_explanation=0,
+        rule="Box guide: Rate limits; RFC 6585 4",
+    ),
+    Exercise(
+        name="refresh-through-gateway",
+        title="A refresh through the company's gateway",
+        story="All traffic of your company passes through a web gateway. Your sign-in to the gateway has expired.",
+        question="What does the program get for its refresh?",
+        predictions=(
+            Choice(
+                "407: the gateway asks for a sign-in of its own",
+                "Some gateways do. This one shows its sign-in page to everyone, also to programs.",
+            ),
+            Choice(
+                "200: the gateway's sign-in page, as HTML",
+                "The gateway shows its page to everyone, and as far as HTTP is concerned, a page is a success.",
+            ),
+            Choice(
+                "302: a redirect to the gateway's sign-in page",
+                "Some gateways do. boxnb does not follow it, because the request contains the client secret.",
+            ),
+        ),
+        right_prediction=1,
         act=_refresh_through_proxy,
         evidence=_proxy_page_evidence,
-        why="Is the sign-in lost?",
+        happened="The gateway responded with 200 and a web page. boxnb looked for a token in the content, found none, and raised TokenEndpointError; the saved pair stayed as it was. After the sign-in to the gateway, the same refresh reached the server and got a new pair.",
+        why="What did the gateway get to read?",
         explanations=(
-            Choice("Yes: the refresh token was used", "The refresh token never reached Box."),
             Choice(
-                "No: the request never reached Box; sign in to the gateway and repeat",
-                "boxnb reports that it received a page instead of a token, and leaves the saved pair alone.",
+                "The address of the token endpoint only: the form is meant for Box",
+                "The request ended at the gateway, so the gateway was the one that read it. Think of what a refresh sends.",
             ),
-            Choice("Yes: a page in place of a token revokes the sign-in", "Only Box can revoke it."),
+            Choice(
+                "The refresh token, but not the client secret, which is never sent",
+                "Every request to the token endpoint carries the client secret. It proves which app is asking.",
+            ),
+            Choice(
+                "The refresh token and the client secret: both are in the form",
+                "With https, only a gateway whose certificate your computer trusts can do that, as a rule your company's own. If it was a stranger's, act as after a theft.",
+            ),
         ),
-        right_explanation=1,
-        rule="RFC 6749 5.1: a response is JSON",
+        right_explanation=2,
+        rule="RFC 6749 5.1 and 6: a response is JSON, and a refresh proves which app asks",
     ),
 )

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from secrets import token_hex
 
 from boxnb import oauth
 from boxnb.labs.exercise import Choice, Exercise, Record
 from boxnb.labs.exercises import evidence
 from boxnb.labs.practice import Practice
-from boxnb.secret import Secret
-
-MALLORY = "ken.sato@example.com"
 
 
 def _exchange_late(practice: Practice) -> None:
@@ -60,16 +56,19 @@ def _wrong_redirect_uri_evidence(record: Record) -> str:
     for call in evidence.opened_links(record):
         for other in evidence.decisions(record):
             requested, registered = evidence.redirect_uri(call), evidence.redirect_uri(other)
-            same_host = evidence.host(requested) == evidence.host(registered)
+            same_host = evidence.host(requested) == evidence.host(registered) == "127.0.0.1"
             if call["status"] == 400 and requested and requested != registered and same_host:
                 return f"the link with {requested} led to an error page (400), not to a redirect; {registered} was accepted."
     return ""
 
 
 def _deny_consent(practice: Practice) -> None:
+    morning = practice.sign_in()
     state = oauth.new_state()
     redirect = practice.grant(state, deny=True)
-    practice.attempt("Read the redirect", lambda: oauth.parse_redirect(redirect, state=state))
+    server = practice.client.server
+    practice.attempt("Read the redirect", lambda: oauth.parse_redirect(redirect, state=state, server=server))
+    practice.attempt("The access token of the morning", lambda: practice.me(morning))
 
 
 def _denied_consent_evidence(record: Record) -> str:
@@ -82,91 +81,43 @@ def _denied_consent_evidence(record: Record) -> str:
     return ""
 
 
-def _follow_forged_redirect(practice: Practice) -> None:
-    own_state = oauth.new_state()
-    forged = practice.grant("of-the-attacker", login=MALLORY)  # a redirect for the attacker's account
-    code = forged.partition("code=")[2].partition("&")[0]
-    attackers_token = practice.attempt("Without a check", lambda: oauth.exchange_code(practice.client, code))
-    if attackers_token is not None:
-        practice.attempt("Whose account is this now?", lambda: practice.me(attackers_token))
-    forged = practice.grant("of-the-attacker", login=MALLORY)
-    practice.attempt("With the check", lambda: oauth.parse_redirect(forged, state=own_state))
-    own_token = practice.attempt("Repair: my own request, my own state", practice.sign_in)
-    if own_token is not None:
-        practice.attempt("And now?", lambda: practice.me(own_token))
-
-
-def _forged_redirect_evidence(record: Record) -> str:
-    users = [call["user"] for call in evidence.api_calls(record) if evidence.succeeded(call) and call["user"]]
-    exchanges = evidence.code_exchanges(record)
-    dropped = len(evidence.decisions(record)) - sum(evidence.succeeded(call) for call in exchanges)
-    acted_as_other = len(users) > 1 and users[0] != users[-1]
-    if acted_as_other and dropped >= 1 and not any(call["status"] == 400 for call in exchanges):
-        return "without the check, the notebook acted as another user; with it, the forged code was never exchanged."
-    return ""
-
-
-def _redirect_elsewhere(practice: Practice) -> None:
-    attackers_client = dataclasses.replace(practice.client, redirect_uri="https://collector.example/callback")
-    practice.attempt(
-        "A link that sends the code elsewhere", lambda: practice.grant("s", client=attackers_client)
-    )
-    practice.attempt("The registered address", practice.sign_in)
-
-
-def _foreign_redirect_uri_evidence(record: Record) -> str:
-    for call in evidence.opened_links(record):
-        for other in evidence.decisions(record):
-            requested, registered = evidence.redirect_uri(call), evidence.redirect_uri(other)
-            foreign_host = evidence.host(requested) != evidence.host(registered)
-            if call["status"] == 400 and requested and foreign_host:
-                return f"no code was sent to {evidence.host(requested)}: the link led to an error page (400)."
-    return ""
-
-
-def _steal_code(practice: Practice) -> None:
-    state = oauth.new_state()
-    code = oauth.parse_redirect(practice.grant(state), state=state)
-    thief = dataclasses.replace(practice.client, client_secret=Secret(f"guessed-{token_hex(8)}"))
-    practice.attempt("The thief exchanges the code", lambda: oauth.exchange_code(thief, code))
-    practice.attempt("The notebook exchanges it", lambda: oauth.exchange_code(practice.client, code))
-
-
-def _stolen_code_evidence(record: Record) -> str:
-    for calls in evidence.repeated_token_requests(record, "authorization_code", "code"):
-        secrets = {evidence.form_field(call, "client_secret") for call in calls}
-        if calls[0]["status"] == 400 and evidence.succeeded(calls[-1]) and len(secrets) > 1:
-            return "the same code was refused with a wrong client secret (400) and accepted with the right one (200)."
-    return ""
-
-
 CODE_LABS = (
     Exercise(
-        name="code-too-late",
+        name="code-after-31-seconds",
         title="A code, 31 seconds later",
         story="You pressed Grant, the phone rang, and you pasted the address with the code half a minute later.",
         question="How does the token endpoint respond?",
         predictions=(
             Choice(
-                "A token: the person agreed, and that still counts",
+                "200 and a token pair: the person did press Grant",
                 "The person agreed, but after 30 seconds the code no longer proves it.",
             ),
+            Choice(
+                "401 invalid_client: the app must identify itself again",
+                "The client secret was sent with the code, as always. The app is known; the code is too old.",
+            ),
             Choice("400 invalid_grant: the code has expired", "In Box, a code is valid for 30 seconds."),
-            Choice("The sign-in page again", "The token endpoint is for programs; it does not show pages."),
         ),
-        right_prediction=1,
+        right_prediction=2,
         act=_exchange_late,
         evidence=_late_code_evidence,
+        happened="The code was exchanged 31 seconds after Grant, and the token endpoint refused it with 400 invalid_grant. The person pressed Grant again. The new code was exchanged at once, and a token pair came back. Being too late costs one press of Grant, nothing more.",
         why="Why is a code valid for such a short time?",
         explanations=(
-            Choice("To save the server memory", "Memory is not the point: think of where a code travels."),
             Choice(
-                "It travels through the browser's address bar, where others can see it",
-                "An address is saved in history and logs, and anyone behind you can read it. Exchange the code immediately. If it is too late, request a new one: that takes one click on Grant.",
+                "It comes through the browser, whose history and address bar others can see",
+                "An address is saved in history and logs, and anyone behind you can read it. A program exchanges the code at once, so 30 seconds are plenty. If it is too late, request a new one: that takes one click on Grant.",
             ),
-            Choice("Because access tokens live for an hour", "The two lifetimes are unrelated."),
+            Choice(
+                "It is made for one computer, and that computer's address can change at any moment",
+                "A code is not tied to a computer. Think of the way on which it comes back.",
+            ),
+            Choice(
+                "The server has to store every code until somebody exchanges it",
+                "A code is one line in a table, and the standard allows up to ten minutes (RFC 6749 4.1.2). Think of the way on which it comes back.",
+            ),
         ),
-        right_explanation=1,
+        right_explanation=0,
         rule="RFC 6749 4.1.2; Box guide: Token expiration",
     ),
     Exercise(
@@ -175,28 +126,36 @@ CODE_LABS = (
         story="You ran the cell that exchanges the code, and ran it again within the 30 seconds.",
         question="What is the second response?",
         predictions=(
-            Choice("The same token again", "A code works only once, even before it expires."),
-            Choice("A second, different token", "Then anyone who saw the address could get one as well."),
-            Choice("400 invalid_grant", "A code works once."),
+            Choice(
+                "400 invalid_grant: the code has been used",
+                "A code works once, and the first exchange was that one time.",
+            ),
+            Choice("200 with the same token pair again", "A code works only once, even before it expires."),
+            Choice(
+                "200 with a second pair, which replaces the first",
+                "Then anyone who saw the address could get one as well.",
+            ),
         ),
-        right_prediction=2,
+        right_prediction=0,
         act=_exchange_twice,
         evidence=_reused_code_evidence,
+        happened="The first exchange got a token pair. The second sent the same code a moment later and got 400 invalid_grant. The tokens from the first exchange were not affected here. If the first answer is lost, get a new code.",
         why="Why can a code be used only once?",
         explanations=(
             Choice(
-                "A second use means that someone else may have the code",
+                "A person may have only one access token for each app",
+                "Sign in twice, and both tokens work. Think of who else could send the code.",
+            ),
+            Choice(
+                "The client secret changes after the first exchange",
+                "The client secret stays the same until you reset it in the console. Think of who else could send the code.",
+            ),
+            Choice(
+                "A second use means that someone else may have seen the code",
                 "A server may even revoke the tokens from the first use (RFC 6749 4.1.2). Do not run the exchange twice: get a new code.",
             ),
-            Choice(
-                "Two tokens would count twice against the rate limit", "The limit counts calls, not tokens."
-            ),
-            Choice(
-                "The client secret changes after the first use",
-                "The client secret stays the same until you reset it in the console.",
-            ),
         ),
-        right_explanation=0,
+        right_explanation=2,
         rule="RFC 6749 4.1.2 and 10.5",
     ),
     Exercise(
@@ -210,7 +169,7 @@ CODE_LABS = (
                 "The server checks the redirect URI before it asks anyone to sign in.",
             ),
             Choice(
-                "An error page from the authorization server; the browser is not sent back",
+                "An error page from the authorization server, and no redirect",
                 "There is no address to which the server could safely send the error.",
             ),
             Choice(
@@ -221,155 +180,64 @@ CODE_LABS = (
         right_prediction=1,
         act=_use_wrong_redirect_uri,
         evidence=_wrong_redirect_uri_evidence,
-        why="Why is the error not sent to the redirect URI, as other errors are?",
+        happened="The link with /other led to an error page at the authorization server. Nobody was asked to sign in, and the browser was not sent to /other. The link with the registered URI worked. The repair is in the Developer Console: register exactly the URI that the link sends.",
+        why="A person's Deny is sent to the redirect URI. Why not this error?",
         explanations=(
             Choice(
-                "That address is the very thing that cannot be trusted",
+                "An error can be sent only after a sign-in, and nobody has signed in yet",
+                "Other mistakes in a link are reported to the redirect URI, such as an unknown scope (RFC 6749 4.1.2.1). Think of who wrote this link.",
+            ),
+            Choice(
+                "Whoever wrote the link chose this address, and it may be an attacker's",
                 "So the server shows a page to the person. Repair: register the URI in the console, letter by letter; on loopback, only the port can differ.",
             ),
-            Choice("Error pages are friendlier", "They are, but a program cannot read them."),
-            Choice("127.0.0.1 cannot receive errors", "It can: a denial is sent there."),
+            Choice(
+                "The notebook does not listen at this address, so nobody would read it",
+                "The server cannot know who listens where, and does not ask. Think of who wrote this link.",
+            ),
         ),
-        right_explanation=0,
+        right_explanation=1,
         rule="RFC 6749 4.1.2.1 and 3.1.2.4; RFC 8252 7.3",
     ),
     Exercise(
         name="consent-denied",
         title="Deny",
-        story="The person signs in, reads what the app asks for, and presses Deny.",
+        story="The notebook has been signed in since this morning. In the afternoon it opens a new link, and this time the person reads what the app asks for and presses Deny.",
         question="What does the notebook get?",
         predictions=(
-            Choice(
-                "Nothing: the browser stays at the server",
-                "The browser comes back, and the notebook finds out.",
-            ),
-            Choice("A code for a token without permissions", "There is no code at all."),
             Choice(
                 "A redirect with error=access_denied and the state",
                 "A refusal is an answer too, and the server sends it back like any other answer.",
             ),
+            Choice(
+                "A redirect with a code, which the token endpoint refuses",
+                "There is no code at all: the refusal is in the redirect.",
+            ),
+            Choice(
+                "Nothing: the browser stays on a page of the authorization server",
+                "The browser comes back, and the notebook finds out.",
+            ),
         ),
-        right_prediction=2,
+        right_prediction=0,
         act=_deny_consent,
         evidence=_denied_consent_evidence,
-        why="What should the notebook do now?",
-        explanations=(
-            Choice("Ask again until the person agrees", "That is how programs get removed."),
-            Choice(
-                "Report it, and offer a new link",
-                "The state is checked here as well: a forged denial is not a denial. Nothing was exchanged, so nothing needs to be undone.",
-            ),
-            Choice(
-                "Use the last token it had",
-                "The refusal concerns only the new request, but hiding it from the person is wrong.",
-            ),
-        ),
-        right_explanation=1,
-        rule="RFC 6749 4.1.2.1, access_denied",
-    ),
-    Exercise(
-        name="forged-state",
-        title="A redirect you did not ask for",
-        story="An attacker grants access to an account of their own and makes your browser open the resulting redirect. The notebook reads the code from it.",
-        question="If the notebook does not check the state, whose files does it read and write from now on?",
-        predictions=(
-            Choice(
-                "Mine: I am signed in to Box in this browser",
-                "A code stands for the person who pressed Grant, not for the person whose browser carries it.",
-            ),
-            Choice(
-                "The attacker's",
-                "The code stands for the person who pressed Grant: everything you upload goes to them.",
-            ),
-            Choice("Nobody's: the exchange fails", "The code is genuine, so the exchange works."),
-        ),
-        right_prediction=1,
-        act=_follow_forged_redirect,
-        evidence=_forged_redirect_evidence,
-        why="Why does checking the state prevent this?",
+        happened="After Deny, the browser came back with error=access_denied and the state, and without a code. boxnb's message speaks to the person at the panel, who may have pressed the wrong button. The access token of the morning still got 200.",
+        why="What does a Deny end, besides this one request?",
         explanations=(
             Choice(
-                "The state is encrypted with the client secret", "It is not encrypted: it is a random value."
+                "The app's earlier tokens for this person, because the newest answer counts",
+                "The access token of the morning still worked. To end it, revoke it or remove the app's access.",
             ),
             Choice(
-                "The server refuses a wrong state",
-                "The server only returns the state; the notebook has to check it.",
+                "The app's permission to ask this person again, until an admin allows it",
+                "The next link asks again. A program should not use that: report the answer, and wait until the person wants to sign in.",
             ),
             Choice(
-                "Only the redirect for my own request brings back the random value that I generated for it",
-                "An attacker cannot guess it. Compare the state before the exchange, in constant time, and drop a redirect that does not match: parse_redirect does this.",
+                "Nothing: no code was issued, and the sign-in of the morning goes on",
+                "So there is nothing to clean up. Report the answer, and offer a new link in case it was a mistake. What Box does with earlier tokens is not documented; the sandbox leaves them alone.",
             ),
         ),
         right_explanation=2,
-        rule="RFC 6749 10.12",
-        notebook="04-attack-it",
-    ),
-    Exercise(
-        name="stolen-code",
-        title="A stolen code",
-        story="Someone reads the address over your shoulder and is faster than you: they send the code to the token endpoint first.",
-        question="They do not have the client secret. What do they get?",
-        predictions=(
-            Choice(
-                "A token: the code is valid", "For an app that has a secret, the code alone is not enough."
-            ),
-            Choice(
-                "400 invalid_client, and the code still works for you",
-                "The app is checked first; a refused app does not use up the code.",
-            ),
-            Choice("400, and your code is used up", "Then a stranger could spoil any sign-in."),
-        ),
-        right_prediction=1,
-        act=_steal_code,
-        evidence=_stolen_code_evidence,
-        why="What protects an app that cannot keep a secret, such as one on a phone?",
-        explanations=(
-            Choice(
-                "PKCE: a secret generated for this one request",
-                "RFC 7636; boxnb.oauth has new_verifier and challenge for servers that ask for it.",
-            ),
-            Choice("A longer code", "A code is already too long to guess; here someone read it."),
-            Choice(
-                "The state",
-                "The state protects you from codes you did not ask for, not from someone who reads yours.",
-            ),
-        ),
-        right_explanation=0,
-        rule="RFC 6749 4.1.3 and 3.2.1; RFC 7636",
-        notebook="04-attack-it",
-    ),
-    Exercise(
-        name="open-redirect",
-        title="A link that sends the code elsewhere",
-        story="An email contains a genuine link to Box with your app's client ID, but its redirect URI leads to the attacker's own server.",
-        question="You open the link while you are signed in to Box. What happens?",
-        predictions=(
-            Choice(
-                "The code goes to the attacker's server",
-                "It would, if the server did not compare the address with the registered ones.",
-            ),
-            Choice(
-                "The page asks whether the address is right", "Nobody could answer that; the server decides."
-            ),
-            Choice(
-                "You see an error page, before Box asks anything",
-                "The address is compared, character by character, with the registered ones.",
-            ),
-        ),
-        right_prediction=2,
-        act=_redirect_elsewhere,
-        evidence=_foreign_redirect_uri_evidence,
-        why="What must you do to keep this true?",
-        explanations=(
-            Choice(
-                "Register few redirect URIs, each in full, and none that forwards to other addresses",
-                "A registered page that forwards anywhere (an open redirect) would pass the code on.",
-            ),
-            Choice("Use a long client ID", "The client ID is public: it is in every link."),
-            Choice("Sign out of Box after work", "Good manners, but no protection while you work."),
-        ),
-        right_explanation=0,
-        rule="RFC 6749 10.6 and 10.15",
-        notebook="04-attack-it",
+        rule="RFC 6749 4.1.2.1, access_denied",
     ),
 )

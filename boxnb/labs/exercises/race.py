@@ -8,27 +8,33 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
+
+from boxnb.labs.practice import Practice
 
 PROGRAM = "import sys; from boxnb.labs.exercises.race import main; main(*sys.argv[1:])"
 NAMES = ("notebook A", "notebook B")
+WITHOUT_LOCK = "without a lock"
 
 
-def race(home: str, how: str) -> list[str]:
-    """Run two programs that share one folder of profiles, and return the outcome of each as a sentence.
+def race(practice: Practice, how: str) -> list[str]:
+    """Run two programs that share the lesson's saved sign-in, and return the outcome of each as a sentence.
 
     Parameters
     ----------
     how : str
-        ``"plain"``: each program refreshes the pair that it read at startup. Any other value: each program
-        uses ``RotatingAuth``.
+        `WITHOUT_LOCK`: each program refreshes the pair that it read at startup. Any other value: each
+        program uses ``RotatingAuth``.
     """
+    ahead = practice.sandbox.clock.now() - time.time()
+    home = practice.home
     environment = os.environ | {"BOXNB_HOME": home, "PYTHONIOENCODING": "utf-8:backslashreplace"}
     package = str(Path(__file__).resolve().parents[3])
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package, environment.get("PYTHONPATH", "")]))
     programs = [
         subprocess.Popen(  # noqa: S603  our own interpreter and module
-            [sys.executable, "-P", "-c", PROGRAM, name, how],
+            [sys.executable, "-P", "-c", PROGRAM, name, how, str(ahead)],
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -51,8 +57,8 @@ def report(line: str) -> None:
     sys.stdout.flush()
 
 
-def main(name: str, how: str) -> None:
-    """Run one of the two programs."""
+def main(name: str, how: str, ahead: str) -> None:
+    """Run one of the two programs. The sandbox's clock is ``ahead`` seconds ahead of this computer's."""
     import requests
 
     from boxnb import oauth, store
@@ -60,17 +66,19 @@ def main(name: str, how: str) -> None:
     from boxnb.errors import BoxNotebookError
     from boxnb.secret import bearer
 
+    # RotatingAuth opens a session of its own to refresh. The record names the program in its user agent as well.
+    requests.utils.default_user_agent = lambda *_: name
     http = requests.Session()
-    http.headers["User-Agent"] = name
     profile = store.load("sandbox")
     if profile is None or profile.token is None:
         sys.exit("No sign-in is saved in this folder. Run the lab again.")
     url = f"{profile.client.server.api_url}/users/me"
-    auth = RotatingAuth("sandbox")
+    saved_skew = profile.skew  # from before the clock was moved
+    auth = RotatingAuth("sandbox", clock=lambda: time.time() + float(ahead) - saved_skew)
     report("ready")
     sys.stdin.read()
     try:
-        if how == "plain":
+        if how == WITHOUT_LOCK:
             token = oauth.refresh(profile.client, profile.token, http=http)
             response = http.get(url, headers={"Authorization": bearer(token.access_token)}, timeout=20)
         else:

@@ -11,9 +11,7 @@ from boxnb.auth import RotatingAuth
 from boxnb.labs.exercise import Choice, Exercise, Record
 from boxnb.labs.exercises import evidence, race
 from boxnb.labs.practice import DAY, Practice
-
-THIEF = "thief"
-"""The user agent that the thief's program sends."""
+from boxnb.labs.trace.lanes import THIEF
 
 
 def _use_expired_token(practice: Practice) -> None:
@@ -82,10 +80,12 @@ def _race_two_notebooks(practice: Practice) -> None:
     token = practice.sign_in()
     practice.save(token)
     practice.turn(minutes=61)
-    practice.said += race.race(practice.home, "plain")  # both read the pair, then both refresh
+    practice.said += race.race(practice, race.WITHOUT_LOCK)  # both read the pair, then both refresh
+    practice.draw_programs("two programs at the same time, without a lock", race.NAMES)
     practice.save(practice.sign_in())
     practice.turn(minutes=61)
-    practice.said += race.race(practice.home, "with boxnb's lock")
+    practice.said += race.race(practice, "with boxnb's lock")
+    practice.draw_programs("two programs at the same time, with boxnb's lock", race.NAMES)
 
 
 def _race_evidence(record: Record) -> str:
@@ -105,11 +105,11 @@ def _lose_refresh_response(practice: Practice) -> None:
     token = practice.sign_in()
     practice.sandbox.faults.add("", "lost_token")
     practice.attempt("Refresh, and the power fails", lambda: oauth.refresh(practice.client, token))
-    new_pair = practice.attempt(
-        "Repair: the same refresh again", lambda: oauth.refresh(practice.client, token)
-    )
-    if new_pair is not None:
-        practice.attempt("The pair works", lambda: practice.me(new_pair))
+    practice.turn(minutes=10)
+    pair = practice.attempt("Repair: the same refresh again", lambda: oauth.refresh(practice.client, token))
+    if pair is not None:
+        practice.said.append(f"The access token has {pair.expires_in / 60:.0f} minutes left, not 60")
+        practice.attempt("It works", lambda: practice.me(pair))
 
 
 def _lost_response_evidence(record: Record) -> str:
@@ -151,35 +151,46 @@ def _long_absence_evidence(record: Record) -> str:
 
 TOKEN_LABS = (
     Exercise(
-        name="expired-access-token",
+        name="access-token-after-61-minutes",
         title="An access token, 61 minutes later",
         story="A notebook stayed open over lunch. Its access token was issued 61 minutes ago.",
         question="How does the API respond?",
         predictions=(
-            Choice("200: the person is still signed in", "The API looks at the token alone."),
             Choice(
-                "403 Forbidden", "403 is about what you are not allowed to do; this is about who you are."
+                "200: the person is still signed in to Box",
+                "It does not matter who is signed in where: the API looks at the token alone.",
+            ),
+            Choice(
+                "403 Forbidden: the token's permissions have ended",
+                "403 is about what you are not allowed to do; this is about who you are.",
             ),
             Choice("401, and WWW-Authenticate says invalid_token", "An access token lives for 60 minutes."),
         ),
         right_prediction=2,
         act=_use_expired_token,
         evidence=_expired_token_evidence,
+        happened="The API accepted the new access token with 200, and refused the same one with 401 after 61 minutes. A refresh got a new pair without a person, and the new access token got 200.",
         why="Why not issue access tokens that live for a year?",
         explanations=(
+            Choice(
+                "Each refresh checks the password again, so it should happen often",
+                "A refresh involves neither a password nor a person. Think of how often each token is sent.",
+            ),
             Choice(
                 "They travel with every request, so a lost one must become useless soon",
                 "The refresh token travels rarely, and to one place only. RotatingAuth refreshes a minute before the access token expires.",
             ),
-            Choice("Longer ones would be slower to check", "A token's age does not slow the check."),
-            Choice("HTTP allows sixty minutes at most", "HTTP has no such limit; Box chose an hour."),
+            Choice(
+                "The server would have to store a year of tokens, and check each call against them",
+                "It stores refresh tokens for 60 days, so space is not the reason. Think of how often each token is sent.",
+            ),
         ),
-        right_explanation=0,
+        right_explanation=1,
         rule="RFC 6750 3.1; RFC 6749 1.5",
     ),
     Exercise(
         name="refresh-token-twice",
-        title="The same refresh token, before and after",
+        title="One refresh token, sent three times",
         story="A refresh is sent twice with the same refresh token. Then the new access token is used once, and the old refresh token is sent a third time.",
         question="What are the three responses?",
         predictions=(
@@ -196,14 +207,21 @@ TOKEN_LABS = (
         right_prediction=1,
         act=_refresh_twice,
         evidence=_repeated_refresh_evidence,
+        happened="The first two refreshes sent the same refresh token and got the same new pair. Then the new access token was used for one call. The third refresh, with the old refresh token, got 400 invalid_grant. Some servers are stricter, and refuse the old token from the second refresh on.",
         why="Why does the refresh token change with each use?",
         explanations=(
             Choice(
-                "So that a copy gives itself away: of two holders, one is refused",
-                "The grace period until the first use means that a lost response costs nothing. Save the new pair before you use it.",
+                "So that two holders cannot both continue: one is refused",
+                "The grace period until the first use means that a lost response costs nothing, so save the new pair before you use it. Attack it says what the refusal reveals about a thief, and what it does not.",
             ),
-            Choice("Because it contains the time of day", "It is random text."),
-            Choice("To make the client sign in every hour", "It spares the person exactly that."),
+            Choice(
+                "So that both tokens of a pair expire at the same moment",
+                "They do not: the access token lives for 60 minutes, the refresh token for 60 days. Think of two programs that hold the same one.",
+            ),
+            Choice(
+                "So that nobody can compute the next token from the last one",
+                "Both are random, so nobody could. Think of two programs that hold the same one.",
+            ),
         ),
         right_explanation=0,
         rule="RFC 6749 6 and 10.4; Box's staff on the grace period",
@@ -211,72 +229,84 @@ TOKEN_LABS = (
     Exercise(
         name="two-notebooks-racing",
         title="Two notebooks, one sign-in",
-        story="Two notebooks read the same saved pair. Both find that the access token has expired, and both refresh.",
-        question="Without a lock between them, what happens?",
+        story="Two notebooks on one computer read the same saved pair. Both find that the access token has expired, and both refresh. The run starts two real programs for that, and afterwards two that use boxnb.",
+        question="The first two programs know nothing of each other. What happens?",
         predictions=(
-            Choice("Each gets its own pair", "There is one chain of refresh tokens, not two."),
             Choice(
                 "The first gets a pair and uses it; the second is refused",
                 "The first use of the new access token invalidates the pair that the second notebook holds.",
             ),
-            Choice("Both are refused", "The first sends a valid token."),
+            Choice(
+                "Each gets a pair of its own, and both work from then on",
+                "There is one chain of refresh tokens, not two.",
+            ),
+            Choice(
+                "The first is refused, because the newest refresh wins",
+                "It is the other way round: the first use of a new pair ends the old one, and the second notebook still sends the old one.",
+            ),
         ),
-        right_prediction=1,
+        right_prediction=0,
         act=_race_two_notebooks,
         evidence=_race_evidence,
-        why="How do two programs share one sign-in safely?",
+        happened="The first two programs sent the same refresh token: one got 200, and the other was refused with InvalidGrantError. With boxnb there was one refresh for two programs, and both got 200. boxnb takes a lock: a file next to the saved sign-in, which one program at a time can hold.",
+        why="What must a program do while it holds the lock?",
         explanations=(
             Choice(
-                "Each signs in once an hour",
-                "That takes a person each time, and does not end the other program's token.",
+                "Refresh with the pair that it read at its start, save the new one, use it",
+                "By then the other program may have replaced that pair. Look at what the file contains now.",
             ),
-            Choice("They refresh at different times", "Until one day they do not."),
             Choice(
-                "Under a lock: read the pair again, refresh it only if nobody else has, save it, then use it",
-                "RotatingAuth does this with a lock on the profile's file: in the second half of the run, one refresh served both.",
+                "Read the saved pair, and release the lock before the refresh, which is slow",
+                "Then both programs read the same old pair, and both refresh with it.",
+            ),
+            Choice(
+                "Read the saved pair again, refresh only if nobody has, save, then use it",
+                "RotatingAuth does this: in the second half of the run, one refresh served both. The lock reaches as far as the file: two computers need two sign-ins.",
             ),
         ),
         right_explanation=2,
         rule="RFC 6749 6",
+        seconds=10,
     ),
     Exercise(
         name="power-cut",
         title="The power goes in the middle of a refresh",
-        story="The server has issued a new pair. Its response never arrives: the power failed, or the network did.",
+        story="The server has issued a new pair. Its response never arrives: the power failed. It comes back ten minutes later.",
         question="The old refresh token is all you have. What do you get for it?",
         predictions=(
             Choice(
-                "invalid_grant: it was used",
+                "400 invalid_grant: it was used ten minutes ago",
                 "On a server without a grace period, yes. Box accepts it until the new access token is used, and nobody has used that.",
             ),
             Choice(
-                "A third pair, different from the lost one",
-                "The lost pair is still unused, so Box returns it again.",
+                "200 and a third pair, different from the lost one",
+                "The lost pair is still unused, so the server returns it again. Its access token already had ten minutes less to live.",
             ),
             Choice(
-                "The pair whose response was lost",
+                "200 and the pair whose response was lost",
                 "Nobody has used the new access token, so the old refresh token gets the same pair again.",
             ),
         ),
         right_prediction=2,
         act=_lose_refresh_response,
         evidence=_lost_response_evidence,
+        happened="The connection broke before the response arrived. Ten minutes later, the same refresh got a pair whose access token had 50 minutes left, so it was made before the power failed. This is the grace period that Box's staff describe. On a stricter server only a new sign-in helps, and boxnb says which of the two it was.",
         why="What must a program do so that this works?",
         explanations=(
             Choice(
-                "Use the new access token before it saves the pair",
-                "Then a power cut between the two steps loses both: the old pair is dead, and the new one was never saved.",
-            ),
-            Choice(
-                "Save the new pair before its first use, and repeat a refresh whose response was lost",
+                "Save the new pair before its first use, and repeat a lost refresh",
                 "If the power fails before the save, refresh again. If it fails afterwards, read the file. boxnb also makes a note of each refresh before sending it.",
             ),
             Choice(
-                "Keep every refresh token it ever had",
-                "The older ones are dead, and each copy is one more to lose.",
+                "Save the new pair after its first use, which shows that it works",
+                "Then a power cut between the two steps loses both: the old pair is dead, and the new one was never saved.",
+            ),
+            Choice(
+                "Keep the old pair in the file until its access token has expired",
+                "The first use of the new pair ends the old one. After a power cut, the file would contain a dead pair only.",
             ),
         ),
-        right_explanation=1,
+        right_explanation=0,
         rule="Box's staff on the grace period; RFC 6749 6",
     ),
     Exercise(
@@ -286,33 +316,35 @@ TOKEN_LABS = (
         question="What does the first refresh get?",
         predictions=(
             Choice(
-                "A new pair: refresh tokens do not age", "In Box, an unused refresh token lives for 60 days."
+                "200 and a new pair: only access tokens expire",
+                "In Box, an unused refresh token lives for 60 days.",
             ),
             Choice(
-                "400 invalid_grant: sign in again",
+                "400 invalid_grant: the refresh token has expired",
                 "After sixty days without a use, the refresh token is dead.",
             ),
-            Choice("A pair with fewer scopes", "Scopes do not fade."),
+            Choice("200 and an access token, but no refresh token", "A refresh returns both tokens or none."),
         ),
         right_prediction=1,
         act=_return_after_61_days,
         evidence=_long_absence_evidence,
+        happened="The first refresh after 61 days got 400 invalid_grant, and boxnb's error said how long the sign-in had been unused. No program can repair that. A person signed in again, and a new period of 60 days began.",
         why="What keeps a sign-in alive for years?",
         explanations=(
             Choice(
-                "A refresh at least once every 60 days: each one starts a new period of 60 days",
-                "A schedule can run boxnb.keep_alive to do this. After 61 days, only a person can sign in again.",
-            ),
-            Choice(
-                "A call with the access token each hour",
+                "A call with the access token each hour, so that it never goes unused",
                 "Calls do not extend the refresh token's life; refreshes do.",
             ),
             Choice(
-                "A larger number in expires_in",
-                "The server sets that number, which applies to the access token.",
+                "A refresh at least every 60 days: each starts 60 new days",
+                "A schedule can run boxnb.keep_alive to do this. After 61 days, only a person can sign in again.",
+            ),
+            Choice(
+                "A larger number in expires_in, which the app requests",
+                "The server sets that number, and it applies to the access token.",
             ),
         ),
-        right_explanation=0,
+        right_explanation=1,
         rule="Box guide: Token expiration; RFC 6749 5.2",
     ),
 )

@@ -14,7 +14,7 @@ class Exchange:
     at : float
         Seconds since the trace was created, by this computer's clock.
     sender, receiver : str
-        ``browser``, ``notebook``, ``authorization server`` or ``API``.
+        ``notebook``, ``browser``, ``authorization server``, ``API``, or somebody else such as ``thief``.
     status : int or None
         ``None`` if no response arrived; ``error`` then names the reason.
     answer : str
@@ -25,6 +25,10 @@ class Exchange:
         Time until the response was read.
     section : str
         The section, usually in an RFC, that defines the rule for this exchange.
+    link_from : str
+        Who handed the authorization link to the browser that opens it; empty for other requests.
+    carried_to : str
+        Who receives what the browser carries.
     """
 
     number: int
@@ -45,6 +49,8 @@ class Exchange:
     section: str = ""
     error: str = ""
     note: str = ""
+    link_from: str = ""
+    carried_to: str = ""
 
     @property
     def outcome(self) -> str:
@@ -54,10 +60,17 @@ class Exchange:
 
 def in_words(exchange: Exchange) -> str:
     """Return one exchange as a sentence."""
+    carried = (
+        f"; the {exchange.sender} carries {exchange.carried} to the {exchange.carried_to or 'notebook'}"
+        if exchange.carried
+        else ""
+    )
     if exchange.note:
-        return f"-- {exchange.note} --"
-    carried = f"; the browser carries {exchange.carried} to the notebook" if exchange.carried else ""
+        return f"-- {exchange.note}{carried} --"
+    handed = (
+        f"The {exchange.link_from} hands the link to the {exchange.sender}. " if exchange.link_from else ""
+    )
     return (
-        f"{exchange.number}. {exchange.sender} to {exchange.receiver}: {exchange.label}. "
+        f"{exchange.number}. {handed}{exchange.sender} to {exchange.receiver}: {exchange.label}. "
         f"Response: {exchange.outcome}{carried}."
     )

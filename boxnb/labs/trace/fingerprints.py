@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
 from boxnb.known_secrets import redact_known
+from boxnb.labs.display import Still
 from boxnb.redaction import holds_secret
 from boxnb.secret import fingerprint
 
@@ -124,3 +125,10 @@ def chips(text: str) -> str:
         ),
         html.escape(text),
     )
+
+
+def addresses(*urls: str) -> Still:
+    """Return the URLs one below the other, with each secret as a chip."""
+    redacted = [redact_url(url) for url in urls]
+    items = "".join(f"<li><code>{chips(url)}</code></li>" for url in redacted)
+    return Still(f'<div class="bl-page"><ul class="bl-outcomes">{items}</ul></div>', "\n".join(redacted))

@@ -7,12 +7,16 @@ afterwards. Exchanges are redacted as they are recorded: an :class:`Exchange` ne
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import functools
+import http.client
 import json
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from email.utils import formatdate
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
@@ -21,7 +25,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from boxnb.known_secrets import redact_known
-from boxnb.labs.trace import fingerprints, rfc_sections
+from boxnb.labs.trace import fingerprints, lanes, rfc_sections
 from boxnb.labs.trace.exchange import Exchange, in_words
 
 if TYPE_CHECKING:
@@ -29,6 +33,9 @@ if TYPE_CHECKING:
 
 REDRAW_INTERVAL = 0.2
 """Seconds between two drawings during a burst of requests: drawing 200 exchanges must not slow the requests down."""
+
+SAME_PAGE = "to the same page"
+"""The outcome of a redirect that only loads the page again, as after the sign-in."""
 
 _lock = threading.RLock()
 _recording: list[Trace] = []
@@ -52,6 +59,7 @@ class Trace:
         self._last_drawn = 0.0
         self._redraw_timer: threading.Timer | None = None
         self._view: Any = None
+        self._cast: dict[str, str] = {}
 
     def __repr__(self) -> str:
         return self.as_text() or "No request has been sent yet."
@@ -96,10 +104,31 @@ class Trace:
             self.exchanges.clear()
         self._changed()
 
-    def note(self, text: str) -> None:
-        """Add a note between two requests, for example when the clock is advanced."""
-        self._add(lambda number, started: Exchange(number, time.monotonic() - started, note=text))
+    def note(self, text: str, *, carried: str = "") -> None:
+        """Add a note between two requests, for example when the clock is advanced.
+
+        ``carried`` is what the browser carries to the notebook at that time, without a request to a server.
+        """
+        sender = lanes.BROWSER if carried else ""
+        self._add(
+            lambda number, started: Exchange(
+                number, time.monotonic() - started, note=text, carried=carried, sender=sender
+            )
+        )
         self._changed()
+
+    @contextlib.contextmanager
+    def played_by(self, cast: dict[str, str]) -> Iterator[None]:
+        """Draw the requests of a ``with`` block as those of others, such as ``{"notebook": "thief"}``."""
+        self._cast = cast
+        try:
+            yield
+        finally:
+            self._cast = {}
+
+    def add_recorded(self, call: dict[str, Any], sender: str) -> None:
+        """Add a request that another program sent, from the sandbox's record, which has no bodies of responses."""
+        self._add(functools.partial(_recorded_exchange, call, sender, self.only))
 
     def _changed(self) -> None:
         for watcher in list(self.watchers):
@@ -107,7 +136,8 @@ class Trace:
 
     def _add(self, make: Callable[[int, float], Exchange]) -> None:
         with _lock:
-            self.exchanges.append(make(len(self.exchanges) + 1, self._started))
+            exchange = make(len(self.exchanges) + 1, self._started)
+            self.exchanges.append(_with_actors(exchange, self.exchanges, self._cast))
             if not self.watchers or self._redraw_timer is not None:
                 return
             due = self._last_drawn + REDRAW_INTERVAL - time.monotonic()
@@ -200,6 +230,19 @@ class Trace:
         return self._view._repr_mimebundle_(**options)
 
 
+def _with_actors(exchange: Exchange, earlier: list[Exchange], cast: dict[str, str]) -> Exchange:
+    """Return the exchange with those who really acted, and with the link's origin only where it was handed over."""
+    sender, receiver = (cast.get(name, name) for name in (exchange.sender, exchange.receiver))
+    link_from = cast.get(exchange.link_from, exchange.link_from) if sender == lanes.BROWSER else ""
+    label = exchange.label
+    if exchange.link_from and earlier and earlier[-1].answer == SAME_PAGE:
+        link_from, label = "", "load the same page again"
+    carried_to = cast.get(lanes.NOTEBOOK, lanes.NOTEBOOK) if exchange.carried else ""
+    return dataclasses.replace(
+        exchange, sender=sender, receiver=receiver, label=label, link_from=link_from, carried_to=carried_to
+    )
+
+
 def _with_recording(original: Callable[..., requests.Response]) -> Callable[..., requests.Response]:
     @functools.wraps(original)
     def send(
@@ -243,6 +286,12 @@ def _request_fields(request: requests.PreparedRequest, sent_at: float) -> dict[s
     scheme, _, credentials = headers.get("Authorization", "").partition(" ")
     url = fingerprints.redact_url(request.url or "")
     leg = rfc_sections.leg_of(request.method or "GET", urlsplit(url).path, form, scheme)
+    label, link_from = leg.label, ""
+    if leg.receiver == lanes.API:
+        label = f"{label} {credentials}".strip()
+    elif leg.label == rfc_sections.OPEN_LINK:
+        state = re.search(r"[?&]state=(<secret [0-9a-f]{4}>)", url)
+        label, link_from = f"{label}, state {state[1]}" if state else label, lanes.NOTEBOOK
     return {
         "method": request.method or "GET",
         "url": url,
@@ -250,7 +299,8 @@ def _request_fields(request: requests.PreparedRequest, sent_at: float) -> dict[s
         "form": form,
         "sender": leg.sender,
         "receiver": leg.receiver,
-        "label": f"{leg.label} {credentials}".strip() if leg.receiver == rfc_sections.API else leg.label,
+        "label": label,
+        "link_from": link_from,
         "section": leg.section,
         "milliseconds": round((time.monotonic() - sent_at) * 1000, 1),
     }
@@ -264,6 +314,33 @@ def _failed_exchange(
     )
 
 
+def _recorded_exchange(
+    call: dict[str, Any], sender: str, address: str, number: int, started: float
+) -> Exchange:
+    """Return an exchange from an entry of the sandbox's record, in which secrets are fingerprints already."""
+    form = {str(name): str(value) for name, value in (call.get("form") or {}).items()}
+    leg = rfc_sections.leg_of(call["method"], call["path"], form)
+    status, token = call["status"], call.get("token") or ""
+    return Exchange(
+        number,
+        time.monotonic() - started,
+        method=call["method"],
+        url=f"{address}{call['path']}",
+        sender=sender,
+        receiver=leg.receiver,
+        label=f"{leg.label} {token}".strip() if leg.receiver == lanes.API else leg.label,
+        request_headers={"Authorization": f"Bearer {token}"} if token else {},
+        form=form,
+        status=status,
+        answer=http.client.responses.get(status, "") if status else "",
+        response_headers={"Date": formatdate(call["time"], usegmt=True)},
+        body="(not recorded: another program received it)",
+        milliseconds=call["ms"],
+        section=rfc_sections.section_for_response(leg.section, form, status or 0, {}),
+        error="" if status else "ConnectionError",
+    )
+
+
 def _completed_exchange(
     request: requests.PreparedRequest,
     response: requests.Response,
@@ -273,12 +350,13 @@ def _completed_exchange(
     started: float,
 ) -> Exchange:
     fields = _request_fields(request, sent_at)
-    body, summary = _summarize(response) if readable else ("(streamed, not recorded)", "")
+    streamed_page = "HTML page" if "html" in response.headers.get("Content-Type", "") else ""
+    body, summary = _summarize(response) if readable else ("(streamed, not recorded)", streamed_page)
     location = urlsplit(fingerprints.redact_url(response.headers.get("Location", "")))
     parameters = dict(parse_qsl(location.query)) if location.netloc else {}
     carried = [f"{name} {parameters[name]}" for name in ("code", "error", "state") if name in parameters]
     if response.is_redirect:
-        summary = f"to {location.path or '/'}" if location.netloc else "to the same page"
+        summary = f"to {location.path or '/'}" if location.netloc else SAME_PAGE
     fields["section"] = rfc_sections.section_for_response(
         fields["section"], fields["form"], response.status_code, parameters
     )

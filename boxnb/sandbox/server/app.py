@@ -1,4 +1,4 @@
-"""The application: Box's paths, the sandbox's own pages, and the control surface."""
+"""The application: Box's paths, the practice servers, the sandbox's own pages, and the control surface."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from .company.company import ENTERPRISE
 from .context import Context
 from .errors import ApiError, client_error
 from .middleware import App, Front
+from .others import jamf, keyed, uem
 from .pages import fill, page
 from .signin import authorize, console, token_endpoint
 
@@ -51,6 +52,9 @@ def build(context: Context) -> App:
         Route("/oauth2/revoke", token_endpoint.revoke, methods=["POST"]),
         Route("/.well-known/oauth-authorization-server", token_endpoint.metadata),
         *control.ROUTES,
+        *jamf.ROUTES,
+        *uem.ROUTES,
+        *keyed.ROUTES,
         *long_poll.ROUTES,
         *downloads.ROUTES,
         *ROUTES,

@@ -22,6 +22,7 @@ from .company.state import State
 from .company.tree import Item
 from .errors import ApiError, client_error
 from .faults import Faults
+from .others.accounts import Accounts
 from .rate_limits import Limits
 
 EVENTS = 30_000
@@ -39,6 +40,7 @@ SCOPES = {
     "manage_data_retention": "Manage retention policies",
     "manage_legal_holds": "Manage legal holds",
     "enterprise_content": "Manage content of the whole enterprise",
+    "sign_requests.readwrite": "Read and write sign requests",
     "admin_on_behalf_of": "Make calls on behalf of other users (the As-User header)",
 }
 ADMIN_SCOPES = [
@@ -48,6 +50,19 @@ ADMIN_SCOPES = [
     "manage_enterprise_properties",
     "admin_on_behalf_of",
 ]
+PRACTICE_SCOPES = [
+    *ADMIN_SCOPES,
+    "manage_webhook",
+    "manage_data_retention",
+    "manage_legal_holds",
+    "sign_requests.readwrite",
+]
+"""The scopes of the practice app. Retention needs `enterprise_content` too, which changes what an app can write (box-facts 1.10)."""
+READY_MADE_APPS = {
+    "practice": ("Practice app", PRACTICE_SCOPES),
+    "governance": ("Governance app", [*PRACTICE_SCOPES, "enterprise_content"]),
+}
+"""The apps that are registered from the start: their names and scopes."""
 
 
 @dataclass
@@ -70,17 +85,25 @@ class Context:
     channels: dict[str, int] = field(default_factory=dict)
     events: int = EVENTS
     seed: str = "1"
+    others: dict[str, Accounts] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.others = {
+            name: Accounts.load(name, self.state, self.clock, seconds)
+            for name, seconds in (("jamf", 599.0), ("uem", 3600.0), ("keyed", 3600.0))
+        }
         self.blobs = Blobs(self.state.path.parent)
         self.rendered_pages = RenderedPages(self.world)
         self.log = Log(self.world, self.state, self._past_year)
         self.rendered_events = RenderedEvents(self.world, self.state, self.log)
         self.instance = self.state.meta("instance") or secrets.token_hex(4)
         self.state.set_meta("instance", self.instance)
-        if self.state.meta("practice.client_id") is None:
-            app = self.state.add_app("Practice app", ["http://127.0.0.1/callback"], ADMIN_SCOPES)
-            self.state.set_meta("practice.client_id", app["client_id"])
+        for key, (name, scopes) in READY_MADE_APPS.items():
+            if self.state.meta(f"{key}.client_id") is None:
+                app = self.state.add_app(name, ["http://127.0.0.1/callback"], scopes)
+                self.state.set_meta(f"{key}.client_id", app["client_id"])
+            elif self.ready_made_app(key)["scopes"] == ADMIN_SCOPES:  # saved by boxnb 0.9 or earlier
+                self.state.set_scopes(self.ready_made_app(key)["client_id"], scopes)
 
     def _past_year(self) -> Columns:
         """Generate the events of the year before the first start. Every call returns the same events."""
@@ -101,9 +124,15 @@ class Context:
         all_details = {"service_name": "boxnb sandbox", **(details or {})}
         self.log.add(kind, self.clock.now(), actor, address, source, all_details, item)
 
-    def practice_app(self) -> dict[str, Any]:
-        """Return the app that is registered from the start."""
-        return self.state.required_app(self.state.meta("practice.client_id") or "")
+    def ready_made_app(self, key: str = "practice") -> dict[str, Any]:
+        """Return one of the apps that are registered from the start. Raises `ValueError` for an unknown key."""
+        if key not in READY_MADE_APPS:
+            raise ValueError(f"unknown app {key!r}; known: {', '.join(READY_MADE_APPS)}")
+        return self.state.required_app(self.state.meta(f"{key}.client_id") or "")
+
+    def ready_made_apps(self) -> set[str]:
+        """Return the client IDs of the apps that are registered from the start."""
+        return {self.state.meta(f"{key}.client_id") or "" for key in READY_MADE_APPS}
 
 
 def context_of(request: Request) -> Context:

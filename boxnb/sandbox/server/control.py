@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from . import console_reports, server_apps
 from .context import ADMIN_SCOPES, SCOPES, Context, context_of, parse_json
 
 Command = Callable[[Context, dict[str, Any]], Any]
@@ -76,8 +77,8 @@ def clock(context: Context, body: dict[str, Any]) -> Any:
 
 
 def practice(context: Context, body: dict[str, Any]) -> Any:
-    """Return the app that is registered from the start."""
-    app = context.practice_app()
+    """Return an app that is registered from the start: `{"app": "practice" | "governance"}`, by default the practice app."""
+    app = context.ready_made_app(str(body.get("app", "practice")))
     return {
         "client_id": app["client_id"],
         "client_secret": app["client_secret"],
@@ -86,7 +87,10 @@ def practice(context: Context, body: dict[str, Any]) -> Any:
 
 
 def register(context: Context, body: dict[str, Any]) -> Any:
-    """Register a new app: `{"name", "redirect_uris", "scopes"}`."""
+    """Register a new app: `{"name", "redirect_uris", "scopes"}`, or one that signs in by itself, see `server_apps.register`."""
+    if body.get("kind") == "client_credentials":
+        name, _, scopes = check_app(str(body.get("name") or ""), ["http://127.0.0.1/"], body.get("scopes"))
+        return server_apps.register(context, name, scopes, body)
     uris = [str(uri) for uri in body.get("redirect_uris") or []]
     return context.state.add_app(*check_app(str(body.get("name") or ""), uris, body.get("scopes")))
 
@@ -133,6 +137,16 @@ def change_app(context: Context, body: dict[str, Any]) -> Any:
     return context.state.app(app["client_id"])
 
 
+def authorize_app(context: Context, body: dict[str, Any]) -> Any:
+    """Authorize an app as an admin: `{"client_id", "login"?}`. Raises `ValueError` if the user is not an admin."""
+    return server_apps.authorize(context, str(body["client_id"]), body.get("login"))
+
+
+def change_server_app(context: Context, body: dict[str, Any]) -> Any:
+    """Change an app that signs in by itself: `{"client_id", "access"?, "user_tokens"?, "scopes"?, "authorized": false?}`."""
+    return server_apps.change(context, str(body.pop("client_id")), body)
+
+
 def change_user(context: Context, body: dict[str, Any]) -> Any:
     """Change a user's status, role or name: `{"login", "status"?, "role"?, "name"?}`."""
     user = context.world.by_login(str(body["login"]))
@@ -166,6 +180,22 @@ def record(context: Context, body: dict[str, Any]) -> Any:
     return entries
 
 
+def others(context: Context, body: dict[str, Any]) -> Any:
+    """Return the accounts of the practice servers, or change one: `{"name", ...}`."""
+    name = body.pop("name", None)
+    if name is not None:
+        context.others[str(name)].change(body)
+    return {
+        name: {
+            **accounts.secrets,
+            "attempts": accounts.attempts,
+            "issued": accounts.issued,
+            "locked": accounts.locked,
+        }
+        for name, accounts in context.others.items()
+    }
+
+
 def stop(context: Context, body: dict[str, Any]) -> Any:
     """Stop the process."""
     context.stopping = True
@@ -178,9 +208,13 @@ COMMANDS: dict[str, Command] = {
     "practice": practice,
     "apps": register,
     "app": change_app,
+    "server-app": change_server_app,
+    "authorize": authorize_app,
     "user": change_user,
+    "console_reports": console_reports.run,
     "faults": faults,
     "record": record,
+    "others": others,
     "stop": stop,
 }
 ROUTES = [

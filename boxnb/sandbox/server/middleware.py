@@ -44,6 +44,8 @@ MAX_BODY, MAX_CONTENT = 1_000_000, 512_000_000
 """The largest bodies that the sandbox reads, in bytes: `MAX_CONTENT` for file content, `MAX_BODY` for forms and JSON."""
 MAX_RECORDED = 1000
 """The record truncates each value to this many characters."""
+NOT_BOX = ("/_sandbox", "/jamf/", "/uem/", "/keyed/")
+"""The paths of the control surface and of the other practice servers."""
 TRANSPORTS: dict[tuple[str, int], asyncio.Transport] = {}
 REFUSALS = {
     "429": ("rate_limit_exceeded", "Request rate limit exceeded, please try again later"),
@@ -181,7 +183,7 @@ class Front:
             if message["type"] == "http.response.start":
                 entry["status"] = message["status"]
                 extra = [(b"date", context.clock.date_header())]
-                if not path.startswith("/_sandbox"):
+                if not path.startswith(NOT_BOX):
                     extra.append((b"box-request-id", secrets.token_hex(16).encode()))
                 message["headers"] = [*message.get("headers", []), *extra]
             else:

@@ -36,12 +36,18 @@ class Call:
     request: Request
     user: Doc
     scopes: list[str]
+    client_id: str
     _view: View | None = None
 
     @cached_property
     def query(self) -> dict[str, str]:
         """The query parameters."""
         return dict(self.request.query_params)
+
+    @property
+    def is_ready_made_app(self) -> bool:
+        """Whether the call comes from an app that is registered from the start."""
+        return self.client_id in self.context.ready_made_apps()
 
     @property
     def is_admin(self) -> bool:
@@ -213,7 +219,7 @@ def authenticate(request: Request) -> Call:
         raise challenge(401, "invalid_token", "The access token provided is invalid.")
     if not pair["used"]:
         token_endpoint.first_use(context, pair)
-    call = Call(context, request, user, token_endpoint.scopes_of(pair))
+    call = Call(context, request, user, token_endpoint.scopes_of(pair), app["client_id"])
     as_user_id = request.headers.get("as-user")
     if as_user_id is not None:
         call.user = as_user(call, as_user_id.strip())
@@ -303,26 +309,28 @@ def page_by_marker(call: Call, docs: Sequence[Entry]) -> tuple[Doc, Sequence[Ent
     return marker_paging(start, limit, docs), docs[start : start + limit]
 
 
-def check_version(request: Request) -> None:
-    """Raise 400 for a ``box-version`` that these endpoints do not support (box-facts 2.2)."""
+def check_version(request: Request, version: str) -> None:
+    """Raise 400 for a ``box-version`` that the endpoint does not support, or that it needs and is missing (box-facts 2.2)."""
     versions = request.headers.getlist("box-version")
-    if versions and versions != [API_VERSION]:
-        versions_sent = "more than one version" if len(versions) > 1 else f"version '{versions[0]}'"
-        raise client_error(
-            400,
-            "invalid_api_version",
-            f"The 'box-version' header names {versions_sent}; this endpoint supports only '{API_VERSION}'",
-        )
+    if versions == [version] or (not versions and version == API_VERSION):
+        return
+    if not versions:
+        problem = "The 'box-version' header is missing"
+    elif len(versions) > 1:
+        problem = "The 'box-version' header names more than one version"
+    else:
+        problem = f"The 'box-version' header names version '{versions[0]}'"
+    raise client_error(400, "invalid_api_version", f"{problem}; this endpoint supports only '{version}'")
 
 
 Handler = Callable[[Call], Awaitable[Response]]
 
 
-def endpoint(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
-    """Wrap a handler as a Starlette endpoint that authenticates first."""
+def endpoint(handler: Handler, version: str = API_VERSION) -> Callable[[Request], Awaitable[Response]]:
+    """Wrap a handler as a Starlette endpoint of one version of the API that authenticates first."""
 
     async def run(request: Request) -> Response:
-        check_version(request)
+        check_version(request, version)
         return await handler(authenticate(request))
 
     return run

@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from ..company.people import ENTERPRISE, Doc, mini, shape
+from ..company.people import Doc, mini, new_user, shape
 from ..company.times import iso
 from ..company.tree import Item
 from ..errors import client_error, forbidden, invalid, not_found
@@ -101,35 +101,7 @@ async def create_user(call: Call) -> Response:
         f"AppUser_{key}@boxdevedition.example" if app_user else check_login(call, text(body, "login").strip())
     )
     now = iso(call.context.clock.now())
-    user: Doc = {
-        "id": key,
-        "type": "user",
-        "name": "",
-        "login": login,
-        "created_at": now,
-        "modified_at": now,
-        "language": "en",
-        "timezone": "Europe/London",
-        "space_amount": 10_737_418_240,
-        "space_used": 0,
-        "max_upload_size": 5_368_709_120,
-        "status": "active",
-        "job_title": "",
-        "phone": "",
-        "address": "",
-        "avatar_url": "",
-        "notification_email": None,
-        "role": "user",
-        "tracking_codes": [],
-        **dict.fromkeys(BOOLEANS, False),
-        "can_see_managed_users": True,
-        "is_sync_enabled": True,
-        "enterprise": ENTERPRISE,
-        "my_tags": [],
-        "hostname": "",
-        "external_app_user_id": "",
-        **changes,
-    }
+    user = {**new_user(key, login, now), **changes}
     with call.context.state:
         call.context.world.save_user(user)
         call.context.note(call.request, "NEW_USER", call.user["id"], mini(user))

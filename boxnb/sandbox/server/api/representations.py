@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..company.company import World
+from ..company.governance import SCOPE
 from ..company.people import Doc, mini
 from ..company.permissions import INVITABLE, Collab
 from ..company.times import iso, iso_or_none
@@ -68,7 +69,17 @@ class View:
             make = FIELDS[kind].get(name)
             if make is not None and name not in doc:
                 doc[name] = make(self, item)
+            elif name.startswith("metadata.") and kind != "web_link":
+                self.add_metadata(doc, item, name)
         return doc
+
+    def add_metadata(self, doc: Doc, item: Item, name: str) -> None:
+        """Add one template's metadata to an item, for a name such as ``metadata.enterprise_123.customer``."""
+        _, scope, key = [*name.split("."), "", ""][:3]
+        values = self.world.governance.metadata(item).get(key)
+        if scope in ("enterprise", SCOPE) and values is not None:
+            instance = self.world.governance.instance(item, key, values)
+            doc.setdefault("metadata", {}).setdefault(scope, {})[key] = instance
 
     def collab(self, collab: Collab, fields: str | None = None) -> Doc:
         """Return one collaboration. While it is pending, some fields are empty (box-facts 4.6)."""
@@ -266,7 +277,7 @@ FILE_AND_FOLDER: dict[str, Maker] = {
         ancestor.link is not None and ancestor.link.alive(view.now) for ancestor in item.up()
     ),
     "allowed_invitee_roles": lambda view, item: INVITABLE if "invite" in view.rights(item) else [],
-    "classification": lambda view, item: None,
+    "classification": lambda view, item: view.world.governance.classification(item),
     "is_associated_with_app_item": lambda view, item: False,
 }
 FIELDS: dict[str, dict[str, Maker]] = {

@@ -2,9 +2,11 @@
 
 The sandbox implements what an admin's tool needs: users (not avatars and aliases), groups, memberships, folders,
 files and their versions, web links, trash, uploads and downloads, collaborations, shared links, search (not by
-metadata), events, device pins. These get 501: comments, tasks, metadata, classifications, collections, favorites,
-recent items, webhooks, retention, legal holds, file requests, sign requests, storage policies, terms of service,
-watermarks, representations and thumbnails, zip downloads, folder locks, session termination, and everything else.
+metadata), events, device pins. These can only be read: comments, tasks, metadata and metadata queries, classifications,
+webhooks, retention, legal holds, sign requests, allowed domains, storage policies, terms of service, Shield lists. These
+get 501: changes to what can only be read, collections, favorites, recent items, file requests, file version retentions,
+Shield information barriers, watermarks, representations and thumbnails, zip downloads, folder locks, session termination,
+and everything else.
 """
 
 from __future__ import annotations
@@ -22,15 +24,18 @@ from . import (
     events,
     files,
     folders,
+    governance,
     item_writes,
+    metadata,
     people,
     people_writes,
     search,
+    tasks_and_comments,
     upload_sessions,
     uploads,
     versions,
 )
-from .call import Handler, endpoint
+from .call import API_VERSION, Handler, endpoint
 
 
 async def not_implemented(request: Request) -> Response:
@@ -49,6 +54,7 @@ TABLES = [
     *(people.PATHS, folders.PATHS, files.PATHS, collaborations.PATHS, events.PATHS),
     *(search.PATHS, item_writes.PATHS, uploads.API_PATHS, downloads.PATHS),
     *(collaboration_writes.PATHS, people_writes.PATHS, versions.PATHS),
+    *(governance.PATHS, metadata.PATHS, tasks_and_comments.PATHS),
 ]
 # On Box's upload host; here, below the prefix /api/2.0.
 UPLOAD_TABLES = [uploads.UPLOAD_PATHS, upload_sessions.PATHS]
@@ -87,7 +93,8 @@ def routes() -> list[BaseRoute]:
             "/".join(path.split("/")[: 4 if path.startswith("/api/") else 3]), []
         )
         for method, handler in handlers.items():
-            resource_routes.append(Route(path, endpoint(handler), methods=[method]))
+            version = governance.VERSIONS.get(path.removeprefix("/2.0"), API_VERSION)
+            resource_routes.append(Route(path, endpoint(handler, version), methods=[method]))
         resource_routes.append(
             Route(path, not_implemented, methods=[method for method in METHODS if method not in handlers])
         )

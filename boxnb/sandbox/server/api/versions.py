@@ -57,6 +57,7 @@ async def versions(call: Call) -> Response:
     call.need_read()
     item = call.item("file", call.request.path_params["id"])
     paging, part = page_by_offset(call, earlier_version_docs(call, item))
+    paging["order"] = [{"by": "id", "direction": "DESC"}]
     return respond({**paging, "entries": [with_fields(call, doc) for doc in part]})
 
 

@@ -1,13 +1,15 @@
-"""The practice company, read from CSV files that you can open and change."""
+"""The practice company, read from CSV files and one JSON file that you can open and change."""
 
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 from . import times
 from .generated import Rows as LargeRows
 from .generated import Size
+from .governance import Governance
 from .people import ENTERPRISE, Doc, People, Row, Rows, mini, shape
 from .permissions import Access
 from .state import State
@@ -66,12 +68,25 @@ class World(People):
         }
         for pin_id in state.changes("pin"):
             self.pins.pop(pin_id, None)
+        sections = {} if world == "large" else governance_sections(data_folder(world))
+        self.governance = Governance(sections, self.tree, self.day, self.person_id)
 
     def untouched(self) -> World:
         """Return the company as its rows describe it, without later changes, for generating the year of events."""
         if self._state.first_row("SELECT 1 FROM changes LIMIT 1") is None:
             return self
         return World(self.name, State.in_memory(), self.day, self.size)
+
+
+def governance_sections(folder: Path) -> Doc:
+    """Return the sections of `governance.json`, which is optional. Raises `ValueError` if it is not a JSON object."""
+    path = folder / "governance.json"
+    if not path.is_file():
+        return {}
+    sections = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(sections, dict):
+        raise ValueError(f"{path} of the practice company is not a JSON object")
+    return sections
 
 
 def csv_tables(folder: Path) -> Rows:

@@ -86,6 +86,42 @@ def _user(row: dict[str, str]) -> Doc:
     }
 
 
+def new_user(user_id: str, login: str, now: str) -> Doc:
+    """Return a user as the company has it before anything about it is set."""
+    switched_off = dict.fromkeys(
+        (
+            *("is_external_collab_restricted", "is_exempt_from_device_limits"),
+            *("is_exempt_from_login_verification", "is_platform_access_only"),
+        ),
+        False,
+    )
+    return {
+        "id": user_id,
+        "type": "user",
+        "name": "",
+        "login": login,
+        "created_at": now,
+        "modified_at": now,
+        "language": "en",
+        "timezone": "Europe/London",
+        "space_amount": 10_737_418_240,
+        "space_used": 0,
+        "max_upload_size": 5_368_709_120,
+        "status": "active",
+        **dict.fromkeys(
+            ("job_title", "phone", "address", "avatar_url", "hostname", "external_app_user_id"), ""
+        ),
+        "notification_email": None,
+        "role": "user",
+        "tracking_codes": [],
+        **switched_off,
+        "can_see_managed_users": True,
+        "is_sync_enabled": True,
+        "enterprise": ENTERPRISE,
+        "my_tags": [],
+    }
+
+
 def _group(row: dict[str, str]) -> Doc:
     return {
         "id": row["id"],

@@ -26,6 +26,8 @@ CREATE TABLE IF NOT EXISTS codes (code TEXT PRIMARY KEY, client_id TEXT NOT NULL
 CREATE TABLE IF NOT EXISTS pairs (id INTEGER PRIMARY KEY, access TEXT UNIQUE NOT NULL, refresh TEXT UNIQUE NOT NULL,
   client_id TEXT NOT NULL, user_id TEXT NOT NULL, scopes TEXT NOT NULL, created REAL NOT NULL,
   parent INTEGER, used INTEGER NOT NULL DEFAULT 0, dead TEXT NOT NULL DEFAULT '');
+CREATE TABLE IF NOT EXISTS server_apps (client_id TEXT PRIMARY KEY, access TEXT NOT NULL, user_tokens INTEGER NOT NULL,
+  authorized TEXT NOT NULL DEFAULT '', service_user TEXT NOT NULL DEFAULT '');
 CREATE INDEX IF NOT EXISTS pairs_parent ON pairs (parent);
 CREATE TABLE IF NOT EXISTS changes (kind TEXT NOT NULL, id TEXT NOT NULL, doc TEXT, PRIMARY KEY (kind, id));
 CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY AUTOINCREMENT, created REAL NOT NULL, kind TEXT NOT NULL,
@@ -135,6 +137,10 @@ class State:
             (client_id, secret, name, json.dumps(redirect_uris), json.dumps(scopes)),
         )
         return self.required_app(client_id)
+
+    def set_scopes(self, client_id: str, scopes: list[str]) -> None:
+        """Set the scopes of an app. Existing tokens keep theirs."""
+        self.run("UPDATE apps SET scopes=? WHERE client_id=?", (json.dumps(scopes), client_id))
 
     def required_app(self, client_id: str) -> dict[str, Any]:
         """Return an app that must exist."""

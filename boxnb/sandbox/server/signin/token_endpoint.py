@@ -19,6 +19,7 @@ from urllib.parse import unquote_plus
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from .. import server_apps
 from ..company.state import random_text
 from ..context import Context, context_of, form_of
 
@@ -27,7 +28,6 @@ ACCESS_SECONDS = 3600
 REFRESH_SECONDS = 60 * 24 * 3600
 PRUNE_EVERY = 500
 OTHER_GRANTS = {
-    "client_credentials",
     "urn:ietf:params:oauth:grant-type:jwt-bearer",
     "urn:ietf:params:oauth:grant-type:token-exchange",
     "urn:ietf:params:oauth:grant-type:device_code",
@@ -174,15 +174,38 @@ def first_use(context: Context, pair: sqlite3.Row) -> None:
         context.state.run("UPDATE pairs SET parent=NULL WHERE id=?", (pair["id"],))
 
 
+def for_the_app(context: Context, app: dict[str, Any], form: dict[str, str]) -> Response:
+    """Handle `grant_type=client_credentials`: an access token for an hour, and no refresh token."""
+    settings = server_apps.find(context, app["client_id"])
+    if settings is None:
+        raise OAuthError("unauthorized_client", "The grant type is unauthorized for this client_id")
+    kind, subject_id = form.get("box_subject_type", ""), form.get("box_subject_id", "")
+    if kind not in ("enterprise", "user") or not subject_id:
+        raise OAuthError("invalid_request", "Invalid or missing box_subject_type or box_subject_id")
+    if not settings["authorized"]:
+        raise OAuthError("unauthorized_client", "This app is not authorized by the enterprise admin")
+    user = server_apps.subject(context, settings, kind, subject_id)
+    if user is None or settings["authorized"] != server_apps.configuration(context, settings):
+        raise OAuthError("invalid_grant", "Grant credentials are invalid")
+    with context.state:
+        pair = mint(context, app["client_id"], user["id"], json.dumps(app["scopes"]))
+    prune_regularly(context, pair["id"])
+    fields = json.loads(bytes(token_response(pair, context.clock.now()).body))
+    del fields["refresh_token"]  # the state has one, which nobody ever receives
+    return JSONResponse(fields, headers=NO_STORE)
+
+
 async def token(request: Request) -> Response:
     """Handle `POST /oauth2/token`."""
     context, form = context_of(request), await form_of(request)
     grant = form.get("grant_type", "")
     try:
-        if grant not in {"authorization_code", "refresh_token", *OTHER_GRANTS}:
+        if grant not in {"authorization_code", "refresh_token", "client_credentials", *OTHER_GRANTS}:
             raise OAuthError("invalid_request", "Invalid grant_type parameter or parameter missing")
         app = client_app(context, request, form)
-        if grant in OTHER_GRANTS:
+        if grant == "client_credentials":
+            return for_the_app(context, app, form)
+        if grant in OTHER_GRANTS or server_apps.find(context, app["client_id"]) is not None:
             raise OAuthError("unauthorized_client", "The grant type is unauthorized for this client_id")
         return (
             exchange(context, request, app, form)
