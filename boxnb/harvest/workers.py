@@ -19,7 +19,7 @@ import requests
 from .. import errors
 from ..api import arguments
 from ..api.failures import CallRecord, api_error, attach_record, endpoint
-from ..api.session import ATTEMPTS, DEADLINE, TIMEOUT
+from ..api.retrying import ATTEMPTS, DEADLINE, TIMEOUT
 from ..errors import AccessTokenRejectedError, BoxNotebookError, HarvestError, NetworkError
 from ..secret import Secret, bearer, sealed
 from ..transport.network_trouble import hopeless, network_trouble
