@@ -66,6 +66,8 @@ def _progress(box: Connection, kind: Kind, manifest: Manifest, rounds: list[Roun
         left = kind.pages_left(manifest.waiting(last.id, 0, 1000, set()), waiting)
         minutes = left / LIMITS["general"].calls
         shown.append(("Left", f"{kind.certainty} {left:,} calls, {minutes:,.0f} minutes at the rate limit"))
+    elif manifest.facts().get("again") is not None:
+        shown.append(("State", Alert("damaged parts were taken out; run() fetches their rows again")))
     else:
         shown.append(
             (
@@ -117,6 +119,20 @@ def table(rounds: list[Round]) -> pd.DataFrame:
 
 def doubts(kind: Kind, manifest: Manifest, ended: list[Round]) -> pd.DataFrame:
     """Return what a harvest cannot know, one row each."""
-    rows = kind.doubts(manifest, ended) if ended else []
+    rows = [*kind.doubts(manifest, ended), *_lost(manifest)] if ended else []
     frame = pd.DataFrame(rows, columns=["what", "why", "calls"])
     return frame.astype({"what": "str", "why": "str", "calls": "Int64"})
+
+
+def _lost(manifest: Manifest) -> list[tuple[str, str, int | None]]:
+    """Return what :func:`boxnb.harvest.care.repair` could not bring back as it was."""
+    found: list[tuple[str, str, int | None]] = []
+    for entry in manifest.facts().get("lost") or []:
+        what, when = f"{entry['rows']:,} rows of a damaged part", f"taken out at {_time(entry['at'])}"
+        why = (
+            f"{when}; only a backup has this part of the history"
+            if entry["place"] == parts.HISTORY
+            else f"{when} and fetched again, if the server still had them; they count as new, and at() any time before lacks them"
+        )
+        found.append((what, why, None))
+    return found

@@ -1,4 +1,4 @@
-"""Look after the files of a harvest: verify, forget, delete."""
+"""Look after the files of a harvest: verify, repair, forget, delete."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from ..errors import HarvestError
 from ..local import private_files
 from . import lock, parts
 from .driver import columns_in
-from .manifest import FILE, Listed, Manifest
+from .manifest import Listed, Manifest
+from .manifest_file import FILE
 
 if TYPE_CHECKING:
     from .kinds import Kind
@@ -40,8 +41,8 @@ def forget(kind: Kind, folder: Path, manifest: Manifest, time: int) -> int:
     return forgotten
 
 
-def verify(folder: Path, manifest: Manifest) -> pd.DataFrame:
-    """Return the problems of a harvest's files, one row each: ``file`` and ``problem``."""
+def verify(folder: Path, manifest: Manifest) -> tuple[pd.DataFrame, list[Listed]]:
+    """Return the problems of a harvest's files, one row each (``file`` and ``problem``), and the parts that are damaged."""
     problems: list[tuple[str, str]] = []
     listed: list[Listed] = []
     try:
@@ -49,15 +50,8 @@ def verify(folder: Path, manifest: Manifest) -> pd.DataFrame:
         listed = manifest.parts(*parts.PLACES)
     except HarvestError as error:
         problems.append((manifest.file.name, str(error)))
-    for entry in listed:
-        file = folder / entry.place / entry.part.file
-        name = f"{entry.place}/{entry.part.file}"
-        if not file.exists():
-            problems.append((name, "the file is missing"))
-        elif file.stat().st_size != entry.part.bytes:
-            problems.append((name, f"the file has {file.stat().st_size:,} of {entry.part.bytes:,} bytes"))
-        elif parts.hash_of(file) != entry.part.sha256:
-            problems.append((name, "the content has changed since it was saved"))
+    found = [(entry, problem) for entry in listed if (problem := _problem(folder, entry))]
+    problems += [(f"{entry.place}/{entry.part.file}", problem) for entry, problem in found]
     known = {(entry.place, entry.part.file) for entry in listed}
     if listed:
         problems += [
@@ -66,7 +60,39 @@ def verify(folder: Path, manifest: Manifest) -> pd.DataFrame:
             for file in sorted((folder / place).glob("*.parquet"))
             if (place, file.name) not in known
         ]
-    return pd.DataFrame(problems, columns=["file", "problem"], dtype="str")
+    frame = pd.DataFrame(problems, columns=["file", "problem"], dtype="str")
+    return frame, [entry for entry, _ in found]
+
+
+def _problem(folder: Path, entry: Listed) -> str:
+    """Return what is wrong with a part; empty if nothing is."""
+    file = folder / entry.place / entry.part.file
+    if not file.exists():
+        return "the file is missing"
+    if file.stat().st_size != entry.part.bytes:
+        return f"the file has {file.stat().st_size:,} of {entry.part.bytes:,} bytes"
+    return "" if parts.hash_of(file) == entry.part.sha256 else "the content has changed since it was saved"
+
+
+def repair(folder: Path, manifest: Manifest, damaged: list[Listed], now: int) -> None:
+    """Take damaged parts out, and let the next run fetch their rows again.
+
+    The pages of a round that has not ended wait again. For other rows, the next run begins a round that fetches them; the fact
+    ``again`` has the ranges of ``created_at`` in which they were. The fact ``lost`` lists what cannot be as it was.
+    """
+    facts = manifest.facts()
+    again, lost = facts.get("again"), facts.get("lost") or []
+    for entry in damaged:
+        if entry.place == parts.ROWS or (
+            entry.place == parts.FETCHED and not manifest.has_units(entry.part.file)
+        ):
+            again = [*(again or []), [entry.part.first, entry.part.last]]
+        if entry.place != parts.FETCHED:
+            lost.append({"place": entry.place, "rows": entry.part.rows, "at": now})
+    files = [entry.part.file for entry in damaged]
+    manifest.take_out(files, {"again": again, "lost": lost})
+    for entry in damaged:
+        parts.remove(folder / entry.place, [entry.part.file])
 
 
 def delete(folder: Path, manifest: Manifest) -> None:

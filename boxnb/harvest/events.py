@@ -77,6 +77,17 @@ class Events(Kind):
         memo |= {"from": begin, "pages": 0}
         return [Request("/events", "position", params=params, memo=memo, key=f"{begin}")]
 
+    def again(self, arguments: dict[str, Any], ranges: list[list[int | None]]) -> list[Request]:
+        """Return the first page of each range. A part without times can be anywhere in the whole range."""
+        second = 1_000_000  # the end of a range does not belong to it
+        requests = {}
+        for first, last in ranges:
+            begin = arguments["oldest"] if first is None else max(first, arguments["oldest"])
+            end = arguments["end"] if last is None else last + second
+            for request in self.start({**arguments, "begin": begin, "end": end}):
+                requests[request.key] = request
+        return list(requests.values())
+
     def trim(self, table: Table, request: Request, outcome: Outcome) -> None:
         """Drop the rows that belong to the subrange before or after this one, and rows that the page repeats."""
         memo = request.memo

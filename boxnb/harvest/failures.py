@@ -40,13 +40,13 @@ def reading(file: Path) -> Iterator[None]:
     except FileNotFoundError as error:
         raise HarvestError(
             f"A part of this harvest is missing: {file}. Another program deleted or moved it. "
-            "Restore it from a backup, or delete() the harvest and run it again.",
+            "Restore it from a backup, or call verify(repair=True) and then run(), which fetches its rows again.",
             file,
         ) from error
     except (OSError, pa.ArrowException) as error:
         raise HarvestError(
-            f"A part of this harvest cannot be read: {file} is damaged or truncated. verify() lists every damaged part. "
-            "Restore it from a backup, or delete() the harvest and run it again.",
+            f"A part of this harvest cannot be read: {file} is damaged or truncated. "
+            "Restore it from a backup, or call verify(repair=True) and then run(), which fetches its rows again.",
             file,
         ) from error
 

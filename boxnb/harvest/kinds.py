@@ -69,6 +69,10 @@ class Kind:
         """Return the requests with which a round starts."""
         raise NotImplementedError
 
+    def again(self, arguments: dict[str, Any], ranges: list[list[int | None]]) -> list[Request]:
+        """Return the requests that fetch rows again whose parts were damaged; ``ranges`` are those of their ``created_at``."""
+        return self.start(arguments)
+
     def take(self, table: Table, content: bytes, request: Request) -> Page:
         """Add a page to a table."""
         return table.add(content)

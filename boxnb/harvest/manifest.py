@@ -14,39 +14,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..errors import HarvestError
-from ..local import private_files
-from . import failures
-from .parts import Part
+from . import failures, manifest_file
+from .parts import FETCHED, Part
 from .request import Outcome, Request
-
-FILE = "manifest.sqlite"
-VERSION = 1
-"""The version of the tables below. A manifest with a later version was written by a newer boxnb."""
-
-UPGRADES: dict[int, tuple[str, ...]] = {}
-"""The statements that bring a manifest of each earlier version to the next one."""
-
-_TABLES = """
-CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE rounds (
-    id INTEGER PRIMARY KEY, kind TEXT NOT NULL, begun INTEGER NOT NULL, ended INTEGER, arguments TEXT NOT NULL,
-    calls INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0, seconds REAL NOT NULL DEFAULT 0,
-    new INTEGER, changed INTEGER, gone INTEGER
-);
-CREATE TABLE units (
-    id INTEGER PRIMARY KEY, round INTEGER NOT NULL, key TEXT NOT NULL, turn INTEGER NOT NULL, state TEXT NOT NULL,
-    request TEXT, status INTEGER, why TEXT, UNIQUE (round, key)
-);
-CREATE INDEX units_by_state ON units (round, state, turn, id);
-CREATE TABLE parts (
-    file TEXT PRIMARY KEY, place TEXT NOT NULL, sha256 TEXT NOT NULL, rows INTEGER NOT NULL, bytes INTEGER NOT NULL,
-    first INTEGER, last INTEGER, round INTEGER NOT NULL, chain TEXT NOT NULL, level INTEGER NOT NULL
-);
-CREATE TABLE notes (
-    round INTEGER NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (round, kind, id)
-) WITHOUT ROWID;
-"""
 
 WAITING, DONE, REFUSED = "waiting", "done", "refused"
 
@@ -81,7 +51,7 @@ class Manifest:
     """The manifest in one folder. Safe to use from several threads; only the process that holds the lock writes."""
 
     def __init__(self, folder: Path) -> None:
-        self.file = folder / FILE
+        self.file = folder / manifest_file.FILE
         self._connection: sqlite3.Connection | None = None
         self._threads = threading.RLock()
 
@@ -92,22 +62,7 @@ class Manifest:
 
     def create(self, facts: dict[str, Any]) -> None:
         """Create the manifest. It appears as a whole or not at all."""
-        draft = self.file.with_name(f".{FILE}.draft")
-        with failures.manifest(self.file):
-            private_files.discard(draft)
-            private_files.discard(draft.with_name(f"{draft.name}-journal"))
-            with contextlib.closing(sqlite3.connect(draft)) as database:
-                database.execute("PRAGMA synchronous = FULL")
-                database.executescript(_TABLES)
-                rows = [(name, json.dumps(value)) for name, value in {**facts, "version": VERSION}.items()]
-                database.executemany("INSERT INTO facts VALUES (?, ?)", rows)
-                database.commit()
-        try:
-            draft.chmod(0o600)
-            private_files.replace(draft, self.file)
-            private_files.flush_folder(self.file.parent)
-        except OSError as error:
-            raise failures.not_written(error, self.file) from error
+        manifest_file.create(self.file, facts)
 
     def close(self) -> None:
         """Close the file. The next access opens it again."""
@@ -118,43 +73,8 @@ class Manifest:
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
-            if not self.file.exists():
-                raise HarvestError(
-                    f"There is no harvest in {self.file.parent} any more. Call run() to start it again.",
-                    self.file,
-                )
-            uri = f"{self.file.absolute().as_uri()}?mode=rw"
-            connection = sqlite3.connect(
-                uri, uri=True, isolation_level=None, check_same_thread=False, timeout=30
-            )
-            try:
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = FULL")
-                self._check_version(connection)
-            except BaseException:
-                connection.close()
-                raise
-            self._connection = connection
+            self._connection = manifest_file.connect(self.file)
         return self._connection
-
-    def _check_version(self, connection: sqlite3.Connection) -> None:
-        (text,) = connection.execute("SELECT value FROM facts WHERE name = 'version'").fetchone() or ("0",)
-        version = json.loads(text)
-        if version > VERSION:
-            raise HarvestError(
-                f"This harvest was written by a newer boxnb (version {version} of its manifest; this one reads up to {VERSION}). "
-                f"It is unchanged. Update boxnb, then try again.",
-                self.file,
-            )
-        if version < VERSION:
-            if not all(number in UPGRADES for number in range(version, VERSION)):
-                raise failures.damaged(self.file, ValueError(f"version {version} is unknown"))
-            connection.execute("BEGIN IMMEDIATE")
-            for number in range(version, VERSION):
-                for statement in UPGRADES[number]:
-                    connection.execute(statement)
-            connection.execute("UPDATE facts SET value = ? WHERE name = 'version'", (json.dumps(VERSION),))
-            connection.execute("COMMIT")
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -249,13 +169,14 @@ class Manifest:
             saved = list(added)
             for place, part, chain in saved:
                 _list_part(database, Listed(place, part, round_id, chain, 0))
+            # These pages have to be compared, so they are all in one part.
+            file = next((part.file for place, part, _ in saved if place == FETCHED), None)
             for outcome in outcomes:
                 status, why = outcome.refused or (None, outcome.doubt)
                 state = REFUSED if why is not None else DONE
-                kept = outcome.request.to_json() if state == REFUSED else None
                 database.execute(
-                    "UPDATE units SET state = ?, request = ?, status = ?, why = ? WHERE id = ?",
-                    (state, kept, status, why, outcome.request.id),
+                    "UPDATE units SET state = ?, request = ?, status = ?, why = ?, part = ? WHERE id = ?",
+                    (state, outcome.request.to_json(), status, why, file, outcome.request.id),
                 )
                 _open_units(database, round_id, outcome.opened)
                 database.executemany(
@@ -290,10 +211,26 @@ class Manifest:
 
     def replace(self, old: Iterable[str], new: Iterable[Listed]) -> None:
         """List these parts in place of others with the same rows."""
+        files = list(old)
         with self._transaction() as database:
-            database.executemany("DELETE FROM parts WHERE file = ?", [(file,) for file in old])
+            database.executemany("DELETE FROM parts WHERE file = ?", [(file,) for file in files])
             for listed in new:
                 _list_part(database, listed)
+                database.executemany(
+                    "UPDATE units SET part = ? WHERE part = ?", [(listed.part.file, file) for file in files]
+                )
+
+    def take_out(self, files: Iterable[str], facts: dict[str, Any]) -> None:
+        """Do not list these parts any more, and fetch the pages in them again. Save facts in the same transaction."""
+        with self._transaction() as database:
+            for file in files:
+                database.execute("DELETE FROM parts WHERE file = ?", (file,))
+                database.execute(
+                    "UPDATE units SET state = 'waiting', status = NULL, why = NULL, part = NULL WHERE part = ?",
+                    (file,),
+                )
+            for name, value in facts.items():
+                database.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, json.dumps(value)))
 
     def end(
         self,
@@ -346,6 +283,11 @@ class Manifest:
             chains = [row[0] for row in database.execute(query, (place, level, at_least))]
         listed = [part for part in self.parts(place) if part.level == level] if chains else []
         return [(chain, [part for part in listed if part.chain == chain]) for chain in chains]
+
+    def has_units(self, file: str) -> bool:
+        """Return whether the pages in a part can be fetched again in the round that has not ended."""
+        with self._reading() as database:
+            return database.execute("SELECT 1 FROM units WHERE part = ?", (file,)).fetchone() is not None
 
     def counts(self, round_id: int) -> dict[str, int]:
         """Return how many units of a round are in each state."""

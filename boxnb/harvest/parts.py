@@ -101,8 +101,9 @@ def write(folder: Path, tables: Iterable[pa.Table], times: str | None, *, small:
     return Part(file.name, hashing.digest.hexdigest(), facts.num_rows, hashing.size, first, last)
 
 
-_MERGED: dict[str, Any] = {"compression": "zstd"}
-_SMALL: dict[str, Any] = {"compression": "lz4", "use_dictionary": False}
+_CHECKED: dict[str, Any] = {"write_page_checksum": True}  # a changed bit is then an error, not a wrong value
+_MERGED: dict[str, Any] = {"compression": "zstd", **_CHECKED}
+_SMALL: dict[str, Any] = {"compression": "lz4", "use_dictionary": False, **_CHECKED}
 
 
 def _write_tables(stream: Any, tables: Iterable[pa.Table], options: dict[str, Any]) -> None:
@@ -149,7 +150,7 @@ def tables(
     wanted = schema(columns)
     for file in files:
         with failures.reading(file):
-            with pq.ParquetFile(file) as parquet:
+            with pq.ParquetFile(file, page_checksum_verification=True) as parquet:
                 present = set(parquet.schema_arrow.names)
                 groups = [
                     group

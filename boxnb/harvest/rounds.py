@@ -32,6 +32,9 @@ from .workers import LANES as WORKER_LANES
 if TYPE_CHECKING:
     from ..api.connection import Connection
 
+REPAIR = "repair"
+"""The kind of a round that fetches rows again whose parts were damaged."""
+
 CLOCK_TOLERANCE = 300
 """How many seconds the clock may go back between two rounds without a word."""
 
@@ -71,6 +74,12 @@ class Rounds:
             isinstance(until, str) and not re.search(r"\d{4}", until)
         )
         return Budget(calls, (now + (now - time) if is_span else time).timestamp())
+
+    def lacks_rows(self) -> bool:
+        """Return whether damaged parts were taken out whose rows have not been fetched again."""
+        rounds = self._manifest.rounds() if self._manifest.exists else []
+        is_repairing = bool(rounds) and rounds[-1].kind == REPAIR and rounds[-1].ended is None
+        return is_repairing or (bool(rounds) and self._manifest.facts().get("again") is not None)
 
     def is_idle(self) -> bool:
         """Return whether a round has ended and none has begun since."""
@@ -113,7 +122,7 @@ class Rounds:
         update: bool,
         full: bool = False,
     ) -> None:
-        """Finish the round that has not ended; then, for an update, begin and finish another."""
+        """Finish the round that has not ended; then, for damaged parts or an update, begin and finish another."""
         if executor is not None and not isinstance(executor, Executor):
             choice(executor, "executor", ("threads", "processes"))
         with self.holding("update" if update else "run"):
@@ -133,12 +142,19 @@ class Rounds:
                 if not self._round(current, budget, executor, lanes):
                     return
                 # An older first run is followed by an update; a round that has just begun, or an update, is up to date.
-                needs_update = update and bool(rounds) and current.kind == "run"
+                needs_update = update and bool(rounds) and current.kind in ("run", REPAIR)
+            if self._manifest.facts().get("again") is not None:
+                left = budget.after(self._box.session.ledger.calls - before)
+                repair = self._begin(REPAIR, self._manifest.rounds())
+                if not self._round(repair, left, executor, lanes):
+                    return
+                needs_update = (
+                    needs_update and self._kind.appends
+                )  # otherwise everything has just been fetched
             if needs_update:
-                budget = budget.after(self._box.session.ledger.calls - before)
-                rounds = self._manifest.rounds()
+                left = budget.after(self._box.session.ledger.calls - before)
                 kind = "full walk" if full else "update"
-                self._round(self._begin(kind, rounds), budget, executor, lanes)
+                self._round(self._begin(kind, self._manifest.rounds()), left, executor, lanes)
 
     def _open_further(self, current: Round) -> int:
         """Open the requests that follow from all pages of a round together. Return how many are new."""
@@ -161,7 +177,11 @@ class Rounds:
                 )
             now = rounds[-1].begun + 1
         previous = rounds[-1].arguments if rounds else None
-        arguments = self._kind.round_arguments(self._arguments, now, previous)
+        again = self._manifest.facts().get("again") if kind == REPAIR else None
+        if previous is not None and again is not None and self._kind.appends:
+            arguments = dict(previous)  # the next update continues from there
+        else:
+            arguments = self._kind.round_arguments(self._arguments, now, previous)
         arguments |= {"full": kind != "update"}
         notes = self._manifest.notes(rounds[-1].id) if rounds else {}
         copied = []
@@ -173,8 +193,11 @@ class Rounds:
                 copied = [(parts.FETCHED, parts.write(fetched, [with_times(table, now)], None))]
                 private_files.flush_folder(fetched)
         else:
-            requests = self._kind.start(arguments)
-        return self._manifest.begin(kind, now, arguments, requests, notes, copied)
+            requests = self._kind.start(arguments) if again is None else self._kind.again(arguments, again)
+        begun = self._manifest.begin(kind, now, arguments, requests, notes, copied)
+        if again is not None:
+            self._manifest.remember("again", None)
+        return begun
 
     def _round(self, current: Round, budget: Budget, executor: Any, lanes: int | None) -> bool:
         """Fetch the pages of a round, and end it if none is left. Return whether it ended."""
@@ -216,7 +239,7 @@ class Rounds:
 
     def _report(self, current: Round) -> None:
         """Remember what a whole run cost, and warn if something could not be read."""
-        if current.kind != "update":
+        if current.kind not in ("update", REPAIR):
             calls = next(entry.calls for entry in self._manifest.rounds() if entry.id == current.id)
             rows = self._manifest.rows(parts.ROWS)
             self._box.session.ledger.remember(f"harvest {self._kind.name}", rows=rows, calls=calls)

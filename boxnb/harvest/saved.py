@@ -79,7 +79,8 @@ class Harvest:
         lanes: int | None = None,
     ) -> Harvest:
         """
-        Start the harvest, or continue where it stopped; do nothing if it is complete.
+        Start the harvest, or continue where it stopped; do nothing if it is complete. Rows whose parts :meth:`verify` took
+        out are fetched again.
 
         Parameters
         ----------
@@ -146,8 +147,9 @@ class Harvest:
         ended = self._rounds.ended()
         if len(ended) == len(before):  # the budget was spent
             return self._described(self._reader.changes(self._rounds.now(), ended), complete=False)
-        previous = ended[-2].begun if len(ended) > 1 else -1
-        return self._described(self._reader.changes(previous, ended), complete=self.complete)
+        previous = before[-1:] or ended[-2:-1]
+        since = previous[0].begun if previous else -1
+        return self._described(self._reader.changes(since, ended), complete=self.complete)
 
     def frame(
         self,
@@ -270,10 +272,12 @@ class Harvest:
 
     @property
     def complete(self) -> bool:
-        """Whether the first run has ended and the server refused nothing in the last round that ended."""
+        """Whether the first run has ended, the server refused nothing in the last round that ended, and no damaged part is missing."""
         ended = self._rounds.ended()
         source_complete = self.source is None or self.source.complete
-        return bool(ended) and source_complete and not self._manifest.skipped(ended[-1].id)
+        if not ended or self._rounds.lacks_rows():
+            return False
+        return source_complete and not self._manifest.skipped(ended[-1].id)
 
     @property
     def doubts(self) -> pd.DataFrame:
@@ -286,16 +290,36 @@ class Harvest:
         with self._rounds.holding("compact"):
             return settle.compact(self._kind, self.folder, self._manifest)
 
-    def verify(self) -> pd.DataFrame:
+    def verify(self, *, repair: bool = False) -> pd.DataFrame:
         """
         Check the manifest, and the hash of every part.
+
+        Parameters
+        ----------
+        repair : bool
+            Take damaged and missing parts out, so that the next :meth:`run` or :meth:`update` fetches their rows again:
+            the pages of a run that has not ended, the events of the same time, or everything for other datasets. Restore
+            them from a backup instead if you can: the history cannot be fetched, and rows that are fetched again count as
+            new. :attr:`doubts` says how many rows this concerns.
 
         Returns
         -------
         pandas.DataFrame
-            One row for each problem: ``file`` and ``problem``. Empty if there is none.
+            One row for each problem that was found: ``file`` and ``problem``. Empty if there is none.
+
+        Raises
+        ------
+        HarvestInUseError
+            Another process is working on it, so it cannot be repaired now.
         """
-        return care.verify(self.folder, self._manifest)
+        if not truth(repair, "repair"):
+            return care.verify(self.folder, self._manifest)[0]
+        self._require_started()
+        with self._rounds.holding("verify"):
+            problems, damaged = care.verify(self.folder, self._manifest)
+            if damaged:
+                care.repair(self.folder, self._manifest, damaged, self._rounds.now())
+        return problems
 
     def forget(self, before: When) -> int:
         """
