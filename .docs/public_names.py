@@ -11,6 +11,7 @@ MODULES: dict[str, tuple[str, ...] | None] = {
     "boxnb.reports": None,
     "boxnb.frames": None,
     "boxnb.export": None,
+    "boxnb.harvest": None,
     "boxnb.transfer": None,
     "boxnb.transfer.names": ("refused_by_box", "safe"),
     "boxnb.widgets": None,

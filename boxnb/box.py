@@ -9,6 +9,7 @@ from .api.connection import Connection
 from .cards import card_html
 from .datasets import console, content, estimate, event_log, listing, people, sharing
 from .errors import SettingError
+from .harvest import harvest
 from .oauth import Clock
 from .signin import practice
 
@@ -35,6 +36,7 @@ class Box(Connection):
     frame = listing.frame
     console = console.console
     estimate = estimate.estimate
+    harvest = harvest
     upload = transfer.upload
     upload_folder = transfer.upload_folder
     download = transfer.download

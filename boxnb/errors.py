@@ -31,6 +31,8 @@
     |-- MailError                     an email cannot be sent
     |-- TransferError                 a file cannot be uploaded or downloaded
     |-- ExportError                   a table cannot be written to a file (also a ValueError)
+    |-- HarvestError                  a harvest cannot be read or continued; what it has saved is unchanged    .path
+    |   `-- HarvestInUseError         another process is working on it          .pid .host
     `-- ApiError                      Box responded to a call with an error  .status .code .request_id .help_url
         |-- AccessTokenRejectedError  401, even after a refresh
         |-- ForbiddenError            403: the app's scope or the user's role
@@ -243,6 +245,31 @@ class TransferError(BoxNotebookError):
 
 class ExportError(BoxNotebookError, ValueError):
     """A table cannot be written to this file. An existing file is unchanged."""
+
+
+class HarvestError(BoxNotebookError):
+    """A harvest cannot be read, written or continued. What it has saved is unchanged."""
+
+    def __init__(self, message: str, path: Path) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+class HarvestInUseError(HarvestError):
+    """Another process is working on the harvest.
+
+    Attributes
+    ----------
+    pid : int or None
+        Its process id; ``None`` if it is not known.
+    host : str
+        The computer that it runs on; empty if it is not known.
+    """
+
+    def __init__(self, message: str, path: Path, *, pid: int | None, host: str) -> None:
+        super().__init__(message, path)
+        self.pid = pid
+        self.host = host
 
 
 class ApiError(BoxNotebookError):

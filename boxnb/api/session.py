@@ -68,6 +68,14 @@ class BoxSession(RetryingSession):
         """Record what a response shows about the scopes of this sign-in."""
         self._note_scope(response)
 
+    def pace(self, as_user: str | None = None) -> None:
+        """Wait until a user's rate limit allows one more call, and count it. For a call that another process makes."""
+        self._pacer(as_user or "me", "general").wait()
+
+    def pause(self, as_user: str | None = None) -> None:
+        """After another process received a 429, pause the calls of that user for a moment, then space them evenly."""
+        self._pacer(as_user or "me", "general").pause_all(None)
+
     def _limits_for(self, url: str, options: dict[str, Any]) -> list[Pacer]:
         """Return the rate limits that apply to a call: the user's general one, then the one for searches or uploads, if it applies."""
         headers = {**self.headers, **(options.get("headers") or {})}

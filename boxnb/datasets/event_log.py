@@ -87,7 +87,7 @@ def events(
             f"{position!r} is not a stream position (Box's stream_position). Use attrs['position'] of an earlier DataFrame, or pass since instead."
         )
     choice(stream, "stream (Box's stream_type)", ("admin_logs", "admin_logs_streaming", "all"))
-    types = _types(event_type)
+    types = types_of(event_type)
     query: dict[str, Any] = {"stream_type": stream}
     if types:
         query["event_type"] = ",".join(types)
@@ -95,7 +95,7 @@ def events(
     recorded_query = {**query, "position": str(position or "0")}
     if is_range:
         now = pd.Timestamp(box.session.auth.now(), unit="s", tz="UTC")
-        span = Span(_time(since, now), now if until is None else _time(until, now))
+        span = Span(time_of(since, now), now if until is None else time_of(until, now))
         if span.begin >= span.end:
             raise RangeError(f"The range ends before it begins: {span.begin} to {span.end}.")
         recorded_query = {**query, "since": str(span.begin), "until": str(span.end)}
@@ -119,7 +119,7 @@ def events(
     )
 
 
-def _types(event_type: Any) -> list[str]:
+def types_of(event_type: Any) -> list[str]:
     """Return the event types as a list, from one name or any iterable of names."""
     if event_type is None:
         names = []
@@ -162,7 +162,7 @@ def _follow(pull: EventsPull, query: dict[str, Any], position: str) -> None:
     pull.follow(by_position(pull.fetch, take, "/events", position=position, **query), "position")
 
 
-def _time(when: When, now: pd.Timestamp) -> pd.Timestamp:
+def time_of(when: When, now: pd.Timestamp) -> pd.Timestamp:
     """Convert a time, or a span back from now, to UTC."""
     time: Any = pd.NaT
     with contextlib.suppress(ValueError, OverflowError):  # reported below

@@ -1,6 +1,6 @@
 """Detect changes during a tree walk. Each item appears once, at the last path where its folder was listed.
 
-The walk of a whole enterprise follows a different rule, in `reports.enterprise`: each item has the path that its owner sees.
+The walk of a whole enterprise follows a different rule, in `seen_by_many`: each item has the path that its owner sees.
 """
 
 from __future__ import annotations

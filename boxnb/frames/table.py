@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -121,14 +121,19 @@ class Table:
 
     def drop_from(self, name: str, end: pd.Timestamp) -> None:
         """Drop the rows with a time at or after ``end``, and keep rows without a time."""
+        self._keep(name, lambda times: pc.less(times, pa.scalar(end, times.type)))
+
+    def drop_before(self, name: str, begin: pd.Timestamp) -> None:
+        """Drop the rows with a time before ``begin``, and keep rows without a time."""
+        self._keep(name, lambda times: pc.greater_equal(times, pa.scalar(begin, times.type)))
+
+    def _keep(self, name: str, condition: Callable[[pa.Array], pa.Array]) -> None:
         self._flush()
         number = self._number(name)
         batches = []
         for batch in self._content.batches:
-            times = batch[number]
-            is_before = pc.fill_null(pc.less(times, pa.scalar(end, times.type)), fill_value=True)
-            all_before = is_before.true_count == len(is_before)
-            batches.append(batch if all_before else [array.filter(is_before) for array in batch])
+            kept = pc.fill_null(condition(batch[number]), fill_value=True)
+            batches.append(batch if kept.true_count == len(kept) else [array.filter(kept) for array in batch])
         rows = sum(len(batch[number]) for batch in batches)
         self._content = self._content._replace(batches=batches, pages=[], rows=rows)
 
@@ -190,12 +195,40 @@ class Table:
             schema or have a different type there; it is missing if there are none. It also holds the values that no column
             can hold: text with a lone surrogate, a leap second, or a time outside the years 1 to 9999.
         """
+        return from_arrow(self.arrow(), self._columns)
+
+    def arrow(self) -> pa.Table:
+        """Return all pages so far as an Arrow table, with the columns and the order of :meth:`frame`."""
         self._flush()
-        series = {
-            column.name: _series(pa.chunked_array(arrays), column.kind)
-            for column, arrays in zip(self._columns, zip(*self._content.batches, strict=True), strict=True)
-        }
-        return pd.DataFrame(series)
+        arrays = [pa.chunked_array(arrays) for arrays in zip(*self._content.batches, strict=True)]
+        return pa.Table.from_arrays(arrays, [column.name for column in self._columns])
+
+
+def from_arrow(table: pa.Table, columns: Sequence[Column]) -> pd.DataFrame:
+    """Return an Arrow table as a DataFrame with the dtypes of a pull; ``columns`` gives the kind of each column."""
+    kind_of = {column.name: column.kind for column in columns}
+    return pd.DataFrame({name: _series(table.column(name), kind_of[name]) for name in table.column_names})
+
+
+def to_arrow(frame: pd.DataFrame, columns: Sequence[Column]) -> pa.Table:
+    """Return these columns of a DataFrame as an Arrow table, the reverse of :func:`from_arrow`."""
+    return pa.Table.from_arrays(
+        [
+            pa.array(
+                frame[column.name].astype("object").where(frame[column.name].notna(), None),
+                arrow_type(column.kind),
+            )
+            if column.kind == "category"
+            else pa.array(frame[column.name], arrow_type(column.kind), from_pandas=True)
+            for column in columns
+        ],
+        [column.name for column in columns],
+    )
+
+
+def arrow_type(kind: str) -> pa.DataType:
+    """Return the Arrow type of a kind of column."""
+    return pa.timestamp("us", "UTC") if kind == "time" else _ARROW.get(kind, pa.large_string())
 
 
 def frame(entries: Iterable[dict[str, Any]], columns: Sequence[Column]) -> pd.DataFrame:

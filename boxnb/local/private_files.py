@@ -99,10 +99,10 @@ def _write_flushed(file: Path, content: bytes) -> None:
         if not WINDOWS and stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o600 != 0o600:
             os.fchmod(descriptor, 0o600)  # a umask can remove the owner's permissions as well
         stream.write(content)
-        _flush(stream)
+        flush(stream)
 
 
-def _flush(stream: BinaryIO) -> None:
+def flush(stream: BinaryIO) -> None:
     """Flush a file to the storage device. On macOS, fsync reaches only the drive's cache (fcntl(2); not tested on a Mac)."""
     stream.flush()
     os.fsync(stream.fileno())
@@ -137,7 +137,7 @@ def _write_in_place(target: Path, draft: Path) -> None:
     with target.open("r+b") as stream:
         stream.write(spare.read_bytes())
         stream.truncate()
-        _flush(stream)
+        flush(stream)
     remove(spare)
 
 

@@ -2,8 +2,9 @@
 
 The first argument of every report is ``box``. A report on content takes ``of=``, a DataFrame from :func:`content` or
 :func:`collaborations`, so one walk serves all of these reports. For a report on events, ``of=`` is a DataFrame from
-``box.events``. A report also takes a DataFrame from ``box.console``, if that has what the report needs. Without ``of=``, a report
-pulls what it needs. Each docstring says what the report cannot know.
+``box.events``. A report also takes a DataFrame from ``box.console``, if that has what the report needs, or a harvest of the
+same dataset, of which it reads only the columns and event types that it needs. Without ``of=``, a report pulls what it needs.
+Each docstring says what the report cannot know.
 
 The modules `people`, `sharing`, `storage` and `activity` are named after the notebooks that use them. `enterprise` walks
 all content and its collaborations, and decides who is external. `permissions` says who can see what, and `folders_above` reads

@@ -10,7 +10,7 @@ from boxnb.api import ids
 from boxnb.datasets import event_log
 
 from . import from_console
-from .shape import ANONYMOUS, EVENTS, NOBODY, Inputs, shaped
+from .shape import ANONYMOUS, EVENTS, NOBODY, Inputs, Rows, shaped
 
 if TYPE_CHECKING:
     from boxnb.api.connection import Connection
@@ -80,11 +80,16 @@ NAMED = f"""{WHO} additional_details source_item_type source_item_id source_item
 
 
 def _events(
-    inputs: Inputs, box: Connection, since: When, types: list[str] | None, of: pd.DataFrame | None, names: str
+    inputs: Inputs, box: Connection, since: When, types: list[str] | None, of: Rows | None, names: str
 ) -> pd.DataFrame:
     of = from_console.events(of) if of is not None else None
     events = inputs.take(
-        of, lambda: event_log.events(box, since=since, event_type=types), names, EVENTS, "box.events"
+        of,
+        lambda: event_log.events(box, since=since, event_type=types),
+        names,
+        EVENTS,
+        "box.events",
+        only=None if types is None else {"event_type": types},
     )
     return events if types is None else events[events["event_type"].isin(types)]
 
@@ -95,7 +100,7 @@ def _who(events: pd.DataFrame) -> pd.Series:
     return login
 
 
-def sign_ins(box: Connection, *, since: When = "30D", of: pd.DataFrame | None = None) -> pd.DataFrame:
+def sign_ins(box: Connection, *, since: When = "30D", of: Rows | None = None) -> pd.DataFrame:
     """
     List sign-ins and failed sign-ins, one row each, in chronological order.
 
@@ -130,7 +135,7 @@ def sign_ins(box: Connection, *, since: When = "30D", of: pd.DataFrame | None = 
 
 
 def sign_in_attacks(
-    box: Connection, *, since: When = "90D", at_least: int = 20, of: pd.DataFrame | None = None
+    box: Connection, *, since: When = "90D", at_least: int = 20, of: Rows | None = None
 ) -> pd.DataFrame:
     """
     Find bursts of failed sign-ins from one IP address, against one account or many, one row per burst.
@@ -222,7 +227,7 @@ def downloads(
     since: When = "30D",
     at_least: int = 50,
     times: float = 5.0,
-    of: pd.DataFrame | None = None,
+    of: Rows | None = None,
 ) -> pd.DataFrame:
     """
     Count downloads, one row per user and day (UTC), busiest first.
@@ -258,7 +263,7 @@ def unusual_days(
     since: When = "90D",
     at_least: int = 50,
     times: float = 5.0,
-    of: pd.DataFrame | None = None,
+    of: Rows | None = None,
 ) -> pd.DataFrame:
     """
     Find days on which a user did far more of something than usual, such as downloads, deletions or shares.
@@ -305,7 +310,7 @@ def _first(rows: pd.DataFrame, *names: str) -> pd.Series:
 
 
 def file_history(
-    box: Connection, file_id: str, *, since: When = "365D", of: pd.DataFrame | None = None
+    box: Connection, file_id: str, *, since: When = "365D", of: Rows | None = None
 ) -> pd.DataFrame:
     """
     List the events of one file or folder, in chronological order.
@@ -337,9 +342,7 @@ def file_history(
     return _history(rows[matches], inputs)
 
 
-def user_history(
-    box: Connection, who: str, *, since: When = "30D", of: pd.DataFrame | None = None
-) -> pd.DataFrame:
+def user_history(box: Connection, who: str, *, since: When = "30D", of: Rows | None = None) -> pd.DataFrame:
     """
     List what one user did, and what was done to the user's account, in chronological order.
 

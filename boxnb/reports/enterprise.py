@@ -11,7 +11,6 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
-import numpy as np
 import pandas as pd
 
 from boxnb.api import ids
@@ -19,14 +18,16 @@ from boxnb.datasets import people
 from boxnb.datasets.estimate import Estimate
 from boxnb.datasets.paging import by_marker
 from boxnb.datasets.pull import Listing, Pull, run_pull
+from boxnb.datasets.seen_by_many import ownership_of, with_paths
+from boxnb.errors import FrameError
 from boxnb.frames import schema
-from boxnb.frames.ancestors import ancestors
-from boxnb.frames.pages import NAMELESS, folders_of, whole_number
+from boxnb.frames.pages import folders_of, whole_number
 from boxnb.frames.requirements import with_columns
 from boxnb.frames.schema import Column
+from boxnb.harvest import Harvest
 
 from . import from_console
-from .shape import CONTENT, Inputs, domain, now, shaped
+from .shape import CONTENT, Inputs, Rows, domain, loaded, now, shaped
 
 if TYPE_CHECKING:
     from boxnb.api.connection import Connection
@@ -64,7 +65,7 @@ class _Visit(NamedTuple):
     viewer: str
 
 
-def content(box: Connection, *, people_of: pd.DataFrame | None = None) -> pd.DataFrame:
+def content(box: Connection, *, people_of: Rows | None = None) -> pd.DataFrame:
     """
     Return every folder, file and web link that an active user of the enterprise can see, one row each.
 
@@ -98,6 +99,7 @@ def content(box: Connection, *, people_of: pd.DataFrame | None = None) -> pd.Dat
     -----
     Source: https://developer.box.com/guides/authentication/jwt/as-user/
     """
+    people_of = None if people_of is None else loaded(people_of, "id")
     requested = None if people_of is None else ids.many(people_of, "people_of", "user")
     all_users = people.users(box)
     active = all_users.loc[all_users["status"] != "inactive", "id"].dropna()
@@ -122,7 +124,7 @@ def content(box: Connection, *, people_of: pd.DataFrame | None = None) -> pd.Dat
         {"users": len(viewers)},
         work,
         computed=SEEN_AS,
-        tidy=lambda frame: _with_paths(frame, set(active), set(all_users["id"])),
+        tidy=lambda frame: with_paths(frame, set(active), set(all_users["id"])),
     )
 
 
@@ -178,52 +180,14 @@ def _walk(pull: Pull, viewers: list[str]) -> None:
                 finish_visits()
 
 
-def _with_paths(frame: pd.DataFrame, active: set[str], managed: set[str]) -> pd.DataFrame:
-    """Return each item once, as its owner sees it if possible, with its path, depth and ownership."""
-    folder_ids = set(frame.loc[frame["type"] == "folder", "id"].dropna())
-    by_owner = frame["seen_as"] == frame["owned_by_id"]
-    rank = np.where(by_owner, 0, np.where(frame["parent_id"].isin(folder_ids), 1, 2))
-    key = frame["type"].astype("str") + frame["id"]
-    order = np.argsort(rank, kind="stable")
-    ordered_keys = key.iloc[order]
-    first = ~ordered_keys.duplicated() | ordered_keys.isna()  # rows without an id are not duplicates
-    once = frame.iloc[np.sort(order[first.to_numpy()])].reset_index(drop=True)
-    paths = paths_of(once)
-    parent_paths = [paths.get(parent, ("", 1)) for parent in once["parent_id"].astype("object")]
-    once["path"] = pd.Series([path for path, _ in parent_paths], dtype="str")
-    once["depth"] = pd.Series([depth for _, depth in parent_paths], dtype="Int64")
-    once["ownership"] = ownership_of(once["owned_by_id"], active, managed)
-    return once.sort_values(["depth", "path", "name", "id"], ignore_index=True)
-
-
-def paths_of(items: pd.DataFrame) -> dict[str, tuple[str, int]]:
-    """Return the path and the depth of whatever is in each folder, as far as its ancestor folders are among the items."""
-    folders = items[(items["type"] == "folder") & items["id"].notna()]
-    parents = dict(zip(folders["id"], folders["parent_id"], strict=True))
-    names = dict(zip(folders["id"], folders["name"].fillna(NAMELESS), strict=True))
-    paths: dict[str, tuple[str, int]] = {}
-    for folder_id in names:
-        chain = ancestors(folder_id, parents)
-        path = "/".join(names[folder] for folder in reversed(chain)).lstrip("/")
-        paths[folder_id] = path, len(chain) + 1
-    return paths
-
-
-def ownership_of(owner: pd.Series, active: set[str], managed: set[str]) -> Any:
-    """Return ``active``, ``left`` or ``outside`` for each owner, as a categorical."""
-    ownership = np.where(owner.isin(active), "active", np.where(owner.isin(managed), "left", "outside"))
-    return pd.Categorical(ownership, categories=["active", "left", "outside"])
-
-
-def items(
-    inputs: Inputs, box: Connection, of: pd.DataFrame | None, names: str, optional: str = ""
-) -> pd.DataFrame:
+def items(inputs: Inputs, box: Connection, of: Rows | None, names: str, optional: str = "") -> pd.DataFrame:
     """Return the columns of content that a report needs, from the caller's DataFrame or, without one, from a walk.
 
-    A console report gets the columns that it lacks. A DataFrame from ``box.tree`` lacks two of them. boxnb lists the users to compute ``ownership``; ``seen_as`` is
-    the user that the walk acted as.
+    A console report gets the columns that it lacks. A DataFrame from ``box.tree`` lacks two of them. boxnb lists the users
+    to compute ``ownership``; ``seen_as`` is the user that the walk acted as.
     """
     needed = {*names.split(), *optional.split()}
+    of = of if of is None else loaded(of, f"{names} {optional}")
     if isinstance(of, pd.DataFrame):
         of = from_console.content(inputs, box, of)
         if "ownership" in needed - {*of.columns} and "owned_by_id" in of:
@@ -241,11 +205,7 @@ def _fetch_ownership(inputs: Inputs, box: Connection, owner: pd.Series) -> Any:
 
 
 def collaborations(
-    box: Connection,
-    *,
-    of: pd.DataFrame | None = None,
-    flagged: bool = False,
-    files: bool = False,
+    box: Connection, *, of: Rows | None = None, flagged: bool = False, files: bool = False
 ) -> pd.DataFrame:
     """
     List everyone who was invited to the enterprise's content: one row per collaboration, on the folder it was made for.
@@ -344,7 +304,44 @@ def _invitations(
     return shaped(rows.sort_values(["path", "item_name", "login"]), INVITATIONS, Inputs("invitations"))
 
 
-def estimate(box: Connection, name: str, *, of: pd.DataFrame | None = None) -> Estimate:
+def invited(inputs: Inputs, box: Connection, of: Rows | None) -> pd.DataFrame | None:
+    """Return *Collaborations* of the Admin Console, or a harvest of collaborations, in the form of :func:`collaborations`.
+
+    Any other DataFrame is unchanged. The items and paths are those of the content that the harvest is made from.
+
+    Raises
+    ------
+    FrameError
+        The harvest is of another dataset.
+    """
+    if isinstance(of, Harvest):
+        return _harvested(inputs, box, of)
+    return None if of is None else from_console.invitations(inputs, box, of)
+
+
+def _harvested(inputs: Inputs, box: Connection, harvest: Harvest) -> pd.DataFrame:
+    if harvest.source is None or harvest.dataset != "collaborations":
+        raise FrameError(
+            f"This report needs a harvest of collaborations, not of {harvest.dataset}: box.harvest('collaborations')."
+        )
+    optional = "has_collaborations name path depth owned_by_login ownership seen_as"
+    content_rows = with_columns(
+        loaded(harvest.source, f"type id {optional}"),
+        "reports.collaborations",
+        "type id",
+        CONTENT,
+        "",
+        optional,
+    )
+    rows = harvest.frame()
+    users = people.users(box)
+    inputs.record_source(users)
+    result = _invitations(box, rows, content_rows, users)
+    result.attrs.update({name: rows.attrs[name] for name in ("complete", "skipped")})
+    return result
+
+
+def estimate(box: Connection, name: str, *, of: Rows | None = None) -> Estimate:
     """
     Estimate how many calls :func:`content` or :func:`collaborations` will take.
 
@@ -378,7 +375,12 @@ def estimate(box: Connection, name: str, *, of: pd.DataFrame | None = None) -> E
             name, None, "unknown", "One call for each folder. Walk the content first, then pass it as of=."
         )
     content_rows = with_columns(
-        of, "reports.estimate", "type id", CONTENT, "reports.content", "has_collaborations depth"
+        loaded(of, "type id has_collaborations depth"),
+        "reports.estimate",
+        "type id",
+        CONTENT,
+        "reports.content",
+        "has_collaborations depth",
     )
     folders = len(_selected_items(content_rows, flagged=False, files=False))
     flagged = len(_selected_items(content_rows, flagged=True, files=False))

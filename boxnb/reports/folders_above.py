@@ -8,12 +8,13 @@ import pandas as pd
 
 from boxnb.datasets import people
 from boxnb.datasets.pull import Pull, is_refusal, run_pull
+from boxnb.datasets.seen_by_many import ownership_of
 from boxnb.errors import ApiError
 from boxnb.frames import schema
 from boxnb.frames.pages import at, loads
 from boxnb.frames.schema import Column
 
-from .enterprise import SEEN_AS, ownership_of
+from .enterprise import SEEN_AS
 
 if TYPE_CHECKING:
     from boxnb.api.connection import Connection

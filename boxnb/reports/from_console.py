@@ -10,7 +10,7 @@ from boxnb.datasets import people
 from boxnb.frames import schema
 from boxnb.frames.requirements import kinds
 
-from .shape import ANONYMOUS, DTYPES, Inputs, domain, now
+from .shape import ANONYMOUS, DTYPES, Inputs, Rows, domain, now
 
 if TYPE_CHECKING:
     from boxnb.api.connection import Connection
@@ -91,9 +91,9 @@ def _types_of(rows: pd.DataFrame) -> pd.Series:
     return pd.Series("file", index=rows.index).mask(is_folder, "folder").astype("str")
 
 
-def events(of: pd.DataFrame) -> pd.DataFrame:
-    """Return *User Activity* with the columns of ``box.events``. Any other DataFrame is unchanged."""
-    if report_of(of) != "user_activity":
+def events(of: Rows) -> Rows:
+    """Return *User Activity* with the columns of ``box.events``. Any other DataFrame, or a harvest, is unchanged."""
+    if not isinstance(of, pd.DataFrame) or report_of(of) != "user_activity":
         return of
     rows = _with_empty(of, EVENTS)
     nobody = rows["created_by_id"].isna() & rows["created_by_login"].isna()

@@ -12,7 +12,7 @@ import pandas as pd
 from boxnb.datasets import event_log, people
 
 from . import from_console
-from .shape import EVENTS, MEMBERSHIPS, USERS, Inputs, days_since, look_up, now, shaped
+from .shape import EVENTS, MEMBERSHIPS, USERS, Inputs, Rows, days_since, look_up, now, shaped
 
 if TYPE_CHECKING:
     from boxnb.api.connection import Connection
@@ -53,7 +53,7 @@ SIGN_INS = ["LOGIN", "ADMIN_LOGIN"]
 
 
 def inactive_users(
-    box: Connection, *, days: int = 90, of: pd.DataFrame | None = None, users: pd.DataFrame | None = None
+    box: Connection, *, days: int = 90, of: Rows | None = None, users: Rows | None = None
 ) -> pd.DataFrame:
     """
     List active accounts that did not sign in during the last ``days`` days, longest inactive first.
@@ -97,7 +97,7 @@ def inactive_users(
     when = now(box)
     cutoff = when - pd.Timedelta(days=days)
     rows = all_users[(all_users["status"] != "inactive") & (all_users["created_at"] < cutoff)].copy()
-    if of is not None and console_times is not None:
+    if isinstance(of, pd.DataFrame) and console_times is not None:
         inputs.record_source(of, "box.console")
         rows["last_sign_in"] = look_up(rows["login"].str.lower(), console_times)
     else:
@@ -108,7 +108,7 @@ def inactive_users(
     return shaped(ordered, INACTIVE, inputs, days=days)
 
 
-def _last_events(inputs: Inputs, box: Connection, of: pd.DataFrame | None) -> pd.Series:
+def _last_events(inputs: Inputs, box: Connection, of: Rows | None) -> pd.Series:
     """Return the last event of each user; a failed sign-in does not count."""
     events = inputs.take(
         None if of is None else from_console.events(of),
@@ -129,7 +129,7 @@ def _normalized(name: str) -> str:
     return " ".join(letters.casefold().split())
 
 
-def duplicate_accounts(box: Connection, *, users: pd.DataFrame | None = None) -> pd.DataFrame:
+def duplicate_accounts(box: Connection, *, users: Rows | None = None) -> pd.DataFrame:
     """
     List accounts that share their name with another account, grouped by name.
 
@@ -155,7 +155,7 @@ def duplicate_accounts(box: Connection, *, users: pd.DataFrame | None = None) ->
     return shaped(ordered, DUPLICATE_ACCOUNTS, inputs)
 
 
-def group_overlap(box: Connection, *, of: pd.DataFrame | None = None) -> pd.DataFrame:
+def group_overlap(box: Connection, *, of: Rows | None = None) -> pd.DataFrame:
     """
     List pairs of groups that share members, most similar first.
 

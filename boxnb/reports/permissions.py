@@ -10,11 +10,13 @@ from boxnb.api import ids
 from boxnb.api.arguments import truth
 from boxnb.datasets import content as walks
 from boxnb.datasets import people
+from boxnb.datasets.seen_by_many import paths_of
 from boxnb.frames.ancestors import ancestors
+from boxnb.harvest import Harvest
 
 from . import enterprise
 from .folders_above import folders_above
-from .shape import MEMBERSHIPS, Inputs, now, shaped
+from .shape import MEMBERSHIPS, Inputs, Rows, now, shaped
 
 if TYPE_CHECKING:
     from boxnb.api.connection import Connection
@@ -72,9 +74,9 @@ GRANT = ["item_type", "item_id", "user_id", "login", "name", "role", "via", "thr
 
 def access(
     box: Connection,
-    of: str | pd.DataFrame | None = None,
+    of: str | Rows | None = None,
     *,
-    collaborations: pd.DataFrame | None = None,
+    collaborations: Rows | None = None,
     files: bool = True,
     as_user: str | None = None,
 ) -> pd.DataFrame:
@@ -118,7 +120,7 @@ def access(
     """
     files = truth(files, "files")
     inputs = Inputs("access")
-    if of is None or isinstance(of, pd.DataFrame):
+    if of is None or isinstance(of, pd.DataFrame | Harvest):
         items = enterprise.items(inputs, box, of, SHARED, FOUND)
     else:
         walk = walks.tree(box, ids.one(of, "of", "folder"), as_user=as_user)
@@ -131,7 +133,7 @@ def access(
     inputs.record_source(above)
     everything = _with_above(items, above)
     invitations = inputs.take(
-        collaborations,
+        enterprise.invited(inputs, box, collaborations),
         lambda: enterprise.collaborations(box, of=everything, flagged=True, files=files),
         INVITED,
         enterprise.INVITATIONS,
@@ -161,7 +163,7 @@ def _with_above(items: pd.DataFrame, above: pd.DataFrame) -> pd.DataFrame:
     columns = [name for name in items.columns if name in above.columns]
     rows = pd.concat([above[columns], items], ignore_index=True)
     rows = rows[rows["id"].notna()].drop_duplicates(["type", "id"]).reset_index(drop=True)
-    paths = enterprise.paths_of(rows)
+    paths = paths_of(rows)
     known = [paths.get(parent, ("", 1)) for parent in rows["parent_id"].astype("object")]
     rows["path"] = pd.Series([path for path, _ in known], dtype="str")
     rows["depth"] = pd.Series([depth for _, depth in known], dtype="Int64")
@@ -316,7 +318,7 @@ def visible_to(
     box: Connection,
     who: str,
     *,
-    of: pd.DataFrame | None = None,
+    of: Rows | None = None,
     rows: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -10,6 +10,7 @@ import pandas as pd
 from boxnb.datasets.pull import both_complete, warn
 from boxnb.frames import schema
 from boxnb.frames.requirements import kinds, with_columns
+from boxnb.harvest import Harvest
 
 if TYPE_CHECKING:
     from boxnb.api.connection import Connection
@@ -27,6 +28,9 @@ EVENTS = kinds(schema.EVENTS)
 MEMBERSHIPS = kinds(schema.MEMBERSHIPS)
 CONTENT = kinds(schema.ITEMS, seen_as="text", path="text", depth="integer", ownership="category")
 """These four give the kind of each column in the DataFrames that reports are made from."""
+
+Rows = pd.DataFrame | Harvest
+"""What a report is made from. Of a harvest, only the columns and the event types that the report needs are read."""
 
 ANONYMOUS = "2"
 """In events, the user id of anyone who was not signed in."""
@@ -53,21 +57,24 @@ class Inputs:
 
     def take(
         self,
-        frame: pd.DataFrame | None,
+        frame: Rows | None,
         fetch: Callable[[], pd.DataFrame],
         names: str,
         column_kinds: Mapping[str, str],
         source: str,
         optional: str = "",
+        only: Mapping[str, Sequence[str]] | None = None,
     ) -> pd.DataFrame:
         """Return the columns ``names`` of ``frame``, or of the DataFrame that ``fetch`` returns if ``frame`` is ``None``.
+
+        ``only`` are the values of a column that the report needs; other rows of a harvest are not read.
 
         Raises
         ------
         FrameError
             The DataFrame lacks a column, or a column cannot be converted.
         """
-        all_columns = fetch() if frame is None else frame
+        all_columns = fetch() if frame is None else loaded(frame, f"{names} {optional}", only)
         columns = with_columns(all_columns, f"reports.{self.report}", names, column_kinds, source, optional)
         self.record_source(all_columns, source if frame is not None else "")
         return columns
@@ -92,6 +99,14 @@ class Inputs:
                 f"reports.{self.report} is not complete, because it was made from incomplete data: "
                 f"{', '.join(self._incomplete)}. The attrs['skipped'] of this report say what is missing."
             )
+
+
+def loaded(rows: Rows, names: str, only: Mapping[str, Sequence[str]] | None = None) -> pd.DataFrame:
+    """Return a DataFrame as it is, and of a harvest those of the columns ``names`` that it has."""
+    if not isinstance(rows, Harvest):
+        return rows
+    present = [name for name in dict.fromkeys(names.split()) if name in rows.columns]
+    return rows.frame(present, only)
 
 
 def shaped(frame: pd.DataFrame, columns: dict[str, str], inputs: Inputs, **attrs: Any) -> pd.DataFrame:

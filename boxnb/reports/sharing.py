@@ -8,8 +8,8 @@ import pandas as pd
 
 from boxnb.datasets import event_log, people
 
-from . import enterprise, from_console
-from .shape import ANONYMOUS, EVENTS, Inputs, days_since, now, shaped
+from . import enterprise
+from .shape import ANONYMOUS, EVENTS, Inputs, Rows, days_since, now, shaped
 
 if TYPE_CHECKING:
     from boxnb.api.connection import Connection
@@ -101,13 +101,13 @@ LINKED = """type id name path size owned_by_login ownership shared_link_url shar
 """The columns that each report needs from its inputs."""
 
 
-def _invitations(inputs: Inputs, box: Connection, of: pd.DataFrame | None, names: str) -> pd.DataFrame:
+def _invitations(inputs: Inputs, box: Connection, of: Rows | None, names: str) -> pd.DataFrame:
     source = "reports.collaborations"
-    of = from_console.invitations(inputs, box, of) if of is not None else None
-    return inputs.take(of, lambda: enterprise.collaborations(box), names, enterprise.INVITATIONS, source)
+    rows = enterprise.invited(inputs, box, of)
+    return inputs.take(rows, lambda: enterprise.collaborations(box), names, enterprise.INVITATIONS, source)
 
 
-def external_collaborators(box: Connection, *, of: pd.DataFrame | None = None) -> pd.DataFrame:
+def external_collaborators(box: Connection, *, of: Rows | None = None) -> pd.DataFrame:
     """
     List people outside the enterprise who were invited to its content, one row per collaboration, sorted by domain.
 
@@ -138,7 +138,7 @@ def external_collaborators(box: Connection, *, of: pd.DataFrame | None = None) -
     return shaped(ordered, EXTERNAL, inputs)
 
 
-def shared_links(box: Connection, *, of: pd.DataFrame | None = None) -> pd.DataFrame:
+def shared_links(box: Connection, *, of: Rows | None = None) -> pd.DataFrame:
     """
     List every shared link to the enterprise's content, least protected first.
 
@@ -186,9 +186,7 @@ def shared_links(box: Connection, *, of: pd.DataFrame | None = None) -> pd.DataF
     return shaped(ordered, LINKS, inputs)
 
 
-def hidden_links(
-    box: Connection, *, of: pd.DataFrame | None = None, items: pd.DataFrame | None = None
-) -> pd.DataFrame:
+def hidden_links(box: Connection, *, of: Rows | None = None, items: Rows | None = None) -> pd.DataFrame:
     """
     List shared links to content that no active user can open, newest first, from the events of the last year.
 
@@ -213,7 +211,12 @@ def hidden_links(
     types = ["SHARE", "SHARE_EXPIRATION", "UNSHARE", "DOWNLOAD"]
     inputs = Inputs("hidden_links")
     events = inputs.take(
-        of, lambda: event_log.events(box, since="365D", event_type=types), FOLLOWED, EVENTS, "box.events"
+        of,
+        lambda: event_log.events(box, since="365D", event_type=types),
+        FOLLOWED,
+        EVENTS,
+        "box.events",
+        only={"event_type": types},
     )
     visible = enterprise.items(inputs, box, items, "id")
     users = people.users(box)
@@ -241,9 +244,7 @@ def hidden_links(
     return shaped(rows.sort_values("shared_at", ascending=False), HIDDEN, inputs)
 
 
-def shared_widely(
-    box: Connection, *, people_at_least: int = 50, of: pd.DataFrame | None = None
-) -> pd.DataFrame:
+def shared_widely(box: Connection, *, people_at_least: int = 50, of: Rows | None = None) -> pd.DataFrame:
     """
     List folders and files that many people can open, most widely shared first.
 
@@ -309,7 +310,7 @@ def shared_widely(
     return shaped(ordered, WIDELY, inputs)
 
 
-def pending_invitations(box: Connection, *, days: int = 0, of: pd.DataFrame | None = None) -> pd.DataFrame:
+def pending_invitations(box: Connection, *, days: int = 0, of: Rows | None = None) -> pd.DataFrame:
     """
     List invitations that have not been accepted yet, oldest first.
 

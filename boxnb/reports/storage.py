@@ -11,7 +11,7 @@ from boxnb.datasets import people
 from boxnb.frames.ancestors import ancestors
 
 from . import enterprise
-from .shape import USERS, Inputs, days_since, look_up, now, shaped
+from .shape import USERS, Inputs, Rows, days_since, look_up, now, shaped
 
 if TYPE_CHECKING:
     from boxnb.api.connection import Connection
@@ -76,7 +76,7 @@ AGES = ["under 30 days", "30 to 90 days", "90 days to a year", "1 to 2 years", "
 AGE_DAYS = [-np.inf, 30, 90, 365, 730, 1825, np.inf]
 
 
-def _owned(inputs: Inputs, box: Connection, of: pd.DataFrame | None, names: str) -> pd.DataFrame:
+def _owned(inputs: Inputs, box: Connection, of: Rows | None, names: str) -> pd.DataFrame:
     """Return only the content that the enterprise owns, because it cannot clean up what other companies own."""
     items = enterprise.items(inputs, box, of, f"type size ownership {names}")
     return items[items["ownership"].astype("str") != "outside"]
@@ -87,7 +87,7 @@ def _change_times(rows: pd.DataFrame) -> pd.Series:
     return times
 
 
-def storage_by(box: Connection, by: By = "owner", *, of: pd.DataFrame | None = None) -> pd.DataFrame:
+def storage_by(box: Connection, by: By = "owner", *, of: Rows | None = None) -> pd.DataFrame:
     """
     Sum up storage by owner, top folder, file extension, age or ownership, largest first.
 
@@ -140,7 +140,7 @@ def storage_by(box: Connection, by: By = "owner", *, of: pd.DataFrame | None = N
     return shaped(ordered, STORAGE, inputs, by=by)
 
 
-def stale_content(box: Connection, *, days: int = 365, of: pd.DataFrame | None = None) -> pd.DataFrame:
+def stale_content(box: Connection, *, days: int = 365, of: Rows | None = None) -> pd.DataFrame:
     """
     List content that no one has changed for ``days`` days: whole folders where everything is stale, otherwise single files.
 
@@ -198,9 +198,7 @@ def stale_content(box: Connection, *, days: int = 365, of: pd.DataFrame | None =
     return shaped(ordered, STALE, inputs, days_asked=days)
 
 
-def large_files(
-    box: Connection, *, at_least: int = 1_000_000_000, of: pd.DataFrame | None = None
-) -> pd.DataFrame:
+def large_files(box: Connection, *, at_least: int = 1_000_000_000, of: Rows | None = None) -> pd.DataFrame:
     """
     List files of at least ``at_least`` bytes, largest first.
 
@@ -228,7 +226,7 @@ def large_files(
     return shaped(files.sort_values("size", ascending=False), FILES, inputs, at_least=at_least)
 
 
-def duplicate_files(box: Connection, *, of: pd.DataFrame | None = None) -> pd.DataFrame:
+def duplicate_files(box: Connection, *, of: Rows | None = None) -> pd.DataFrame:
     """
     List files with identical content, most wasted space first.
 
@@ -260,7 +258,7 @@ def duplicate_files(box: Connection, *, of: pd.DataFrame | None = None) -> pd.Da
 
 
 def ownership_of_leavers(
-    box: Connection, *, of: pd.DataFrame | None = None, users: pd.DataFrame | None = None
+    box: Connection, *, of: Rows | None = None, users: Rows | None = None
 ) -> pd.DataFrame:
     """
     List suspended users and the content that they own, one row per user, most space first.

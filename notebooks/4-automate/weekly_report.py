@@ -1,4 +1,6 @@
-"""A weekly report as a plain script: the users who uploaded and downloaded the most, as a log, a table and an email.
+"""A weekly report as a plain script: the users who uploaded and downloaded the most since the last report.
+
+It keeps the events in a harvest, so a run that was killed continues, and each event is reported once.
 
 Change the settings, and run it by hand once: python weekly_report.py
 Then schedule it: boxnb schedule weekly_report.py --every week
@@ -15,20 +17,26 @@ import boxnb
 # The settings. No secret belongs here: the profile has the sign-in, and the password of the mail server.
 PROFILE = "sandbox"  # the saved sign-in, such as "acme"
 TO = ["print"]  # where the report goes: email addresses, or "print"
-SINCE = "7D"  # how far to look back
+SINCE = "7D"  # how far the first report looks back; the others report what is new
 NAME = "weekly-report"  # the name of the run: in the subject of the email, and in the name of the log
 LOGS = 30  # how many logs to keep, in runs/weekly-report next to the profiles
 
 
 def report(run: boxnb.runs.Run) -> None:
-    """Fetch one dataset, and attach what it shows to the report."""
-    events = boxnb.connect(PROFILE).events(since=SINCE)
+    """Fetch what is new, and attach what it shows to the report."""
+    harvest = boxnb.connect(PROFILE).harvest("events", since=SINCE)
+    harvest.update()
+    events = harvest.unreported()
     transfers = events[events["event_type"].isin(["UPLOAD", "DOWNLOAD"])]
     busiest = (
         transfers.groupby(["created_by_login", "event_type"], observed=True).size().unstack(fill_value=0)
     )
-    run.facts["Events"] = len(events)
+    first = events.attrs["first_report"]
+    run.facts["Events"] = (
+        f"{len(events)} of the last {SINCE} (first report)" if first else f"{len(events)} new"
+    )
     run.attach(busiest.reset_index(), "busiest.csv")
+    harvest.mark_reported()
 
 
 def main() -> int:

@@ -41,6 +41,7 @@ POSIX: dict[str, dict[str, tuple[str, ...]]] = {
         ),
     },
     "it limits the size of files (resource)": {
+        "harvest/test_harvest_failures.py": ("test_a_file_size_limit_is_said",),
         "cli/test_lab.py": ("test_full_disk_leaves_no_partial_file",),
         "cli/test_run.py": (
             "test_full_disk",
@@ -90,6 +91,7 @@ POSIX: dict[str, dict[str, tuple[str, ...]]] = {
         "test_extras.py": ("test_every_name_works_after_import_boxnb_alone",),
     },
     "it reads file modes": {
+        "harvest/test_harvest_failures.py": ("test_the_folder_is_private",),
         "runs/test_one_run.py": (
             "test_permissions_of_an_existing_folder_do_not_change",
             "test_saved_files_are_private_and_usable_with_any_umask",
@@ -102,6 +104,12 @@ POSIX: dict[str, dict[str, tuple[str, ...]]] = {
         ),
     },
     "it kills a process (SIGKILL)": {
+        "harvest/test_harvest_events.py": ("test_a_killed_harvest_continues_with_what_is_missing",),
+        "harvest/test_harvest_failures.py": ("test_two_processes_cannot_write_at_once",),
+        "harvest/test_workers.py": (
+            "test_processes_that_die_lose_nothing",
+            "test_dask_workers_that_die_lose_nothing",
+        ),
         "sandbox/test_control.py": ("test_a_killed_shared_sandbox_restarts_at_the_same_url",),
         "transfer/test_transfer.py": (
             "test_an_upload_resumes_after_three_kills",

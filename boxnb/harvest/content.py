@@ -1,0 +1,342 @@
+"""All content of the enterprise: a walk as each user; later, only the folders that events name.
+
+The rules of the walk are those of `reports.content`: the top level of every active user, then the folders that the user
+owns, then folders of others, one after another, each as the user with the lowest id who can see it.
+
+An update reads the admin events since the last round. `further` turns them into folders to list, and then looks at the
+listed folders: one that is new, or now belongs to someone else, is walked; one whose etag changed without an event is
+listed. Every other folder is skipped.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from ..datasets.event_ranges import Span
+from ..datasets.seen_by_many import with_paths
+from ..frames import Table, schema
+from ..frames.pages import Page, at, folders_of, loads, loose, value_of
+from ..frames.schema import Column
+from ..frames.table import from_arrow, to_arrow
+from . import parts
+from .events import REREAD, microseconds, timestamp
+from .kinds import Kind, unread, users_of
+from .request import Outcome, Request
+
+if TYPE_CHECKING:
+    from ..api.connection import Connection
+    from .manifest import Manifest, Round
+
+PLACED = (Column("path", "text"), Column("depth", "integer"), Column("ownership", "category"))
+"""Where an item is, and the kind of its owner, as in `reports.content`."""
+
+FIELDS = {"fields": schema.fields(schema.ITEMS)}
+
+MARGIN = pd.Timedelta("5min")
+"""How much earlier than necessary an update reads events, because this computer knows the server's clock only roughly."""
+
+ROOT = "0"
+
+Known = dict[str, tuple[Any, ...]]
+
+
+def visit(folder: str, viewer: str, *, turn: int = 0, walk: bool = True, named: bool = False) -> Request:
+    """Return the first page of a folder, listed as ``viewer``. With ``walk``, all folders below it follow.
+
+    ``named`` means that an event named the folder, so it may not exist any more.
+    """
+    key = f"top {viewer}" if folder == ROOT else f"folder {folder}"
+    path = f"/folders/{quote(folder, safe='')}/items"
+    memo = {"id": folder, "walk": walk, "named": named}
+    return Request(path, params=FIELDS, as_user=viewer, turn=turn, key=key, memo=memo)
+
+
+@dataclass(frozen=True)
+class Content(Kind):
+    """Every folder, file and web link that an active user can see."""
+
+    @property
+    def kept(self) -> tuple[Column, ...]:
+        """All columns of the rows that are kept: those of `reports.content`, and the times."""
+        return (*self.fetched[: -len(parts.SEEN)], *PLACED, *parts.SEEN)
+
+    def round_arguments(
+        self, arguments: dict[str, Any], now: int, previous: dict[str, Any] | None
+    ) -> dict[str, Any]:
+        """Return the range of the events of a round. Events before the last full walk do not matter."""
+        walked = now if previous is None else previous["walked"]
+        begin = max(walked, (now if previous is None else previous["end"]) - microseconds_of(REREAD))
+        return {**arguments, "walked": walked, "begin": begin, "end": now}
+
+    def start(self, arguments: dict[str, Any]) -> list[Request]:
+        """Return the first page of users and, for an update, of events."""
+        memo = {"lists": "users", "walk": arguments["full"], "people_of": arguments.get("people_of")}
+        params = {"user_type": "managed", "fields": "id,status"}
+        requests = [Request("/users", params=params, memo=memo, key="users")]
+        if arguments["full"]:
+            arguments["walked"] = arguments["end"]
+        else:
+            span = Span(timestamp(arguments["begin"]) - MARGIN, timestamp(arguments["end"]))
+            query = {"stream_type": "admin_logs", **span.query()}
+            requests.append(
+                Request("/events", "position", params=query, memo={"lists": "events"}, key="events")
+            )
+        return requests
+
+    def take(self, table: Table, content: bytes, request: Request) -> Page:
+        """Add a page of a folder to a table. Users and events are not rows."""
+        return unread(content) if request.memo.get("lists") else table.add(content, request.as_user)
+
+    def opens(self, request: Request, content: bytes, outcome: Outcome) -> list[Request]:
+        """Return what follows from a page: the top level of each user, or the folders in a folder."""
+        lists = request.memo.get("lists")
+        if lists == "users":
+            return self._users(request, content, outcome)
+        if lists == "events":
+            outcome.notes += [("event", event, text) for event, text in _events_of(content)]
+            return []
+        folders, unusable = folders_of(content)
+        if unusable:
+            outcome.doubt = str(unusable[0]["why"])
+        if not request.memo["walk"]:
+            return []
+        viewer = request.as_user or ""
+        is_top = request.memo["id"] == ROOT
+        return [visit(folder.id, viewer, turn=int(is_top and folder.owner != viewer)) for folder in folders]
+
+    def _users(self, request: Request, content: bytes, outcome: Outcome) -> list[Request]:
+        users, only = users_of(content), request.memo["people_of"]
+        outcome.notes += [("user", user, status) for user, status in users]
+        viewers = [user for user, status in users if status != "inactive" and (only is None or user in only)]
+        return [visit(ROOT, viewer) for viewer in viewers] if request.memo["walk"] else []
+
+    def finished(self, request: Request) -> list[tuple[str, str, str]]:
+        """Return the note that a folder has been listed to its end."""
+        if request.memo.get("lists"):
+            return []
+        folder = request.memo["id"]
+        return [("listed", f"top {request.as_user}" if folder == ROOT else folder, "")]
+
+    def is_harmless(self, request: Request, status: int) -> bool:
+        """Return whether a refusal only means that a folder which an event named does not exist any more."""
+        return status == 404 and bool(request.memo.get("named"))
+
+    def further(
+        self, current: Round, notes: dict[str, dict[str, str]], old: pa.Table, fetched: pa.Table
+    ) -> list[Request]:
+        """Return the folders that an update must list, from its events and from what it has listed so far."""
+        if current.arguments["full"]:
+            return []
+        only = current.arguments.get("people_of")
+        active = {
+            user
+            for user, status in notes.get("user", {}).items()
+            if status != "inactive" and (not only or user in only)
+        }
+        before = notes.get("viewer", {})
+        requests = [visit(ROOT, user) for user in sorted(active - before.keys(), key=int)] if before else []
+        known: Known = _known(old)
+        known_events = notes.get("known event", {})
+        explained: set[str] = set()
+        for event_id, text in notes.get("event", {}).items():
+            event = json.loads(text)
+            explained.add(f"{event['type']} {event['id']}")
+            if event_id not in known_events:
+                requests += _named(event, known, active)
+        return requests + _grown(fetched, known, explained, notes.get("listed", {}), active)
+
+    def settled(
+        self,
+        found: pa.Table,
+        old: pa.Table,
+        current: Round,
+        notes: dict[str, dict[str, str]],
+        skipped: list[dict[str, Any]],
+    ) -> pa.Table:
+        """Return each item once, as its owner sees it if possible: those just listed, and those of folders not listed."""
+        statuses = notes.get("user", {})
+        active = {user for user, status in statuses.items() if status != "inactive"}
+        new = from_arrow(found, self.fetched)
+        rows = new
+        if len(old):
+            kept = from_arrow(old, self.kept).drop(columns=[column.name for column in PLACED])
+            kept = kept[_not_listed(kept, current, notes, skipped)]
+            rows = pd.concat([new, kept], ignore_index=True)
+            rows = rows.astype({name: "category" for name in rows if kept[name].dtype == "category"})
+            rows = _without_lost(rows, set(old.column("id").to_pylist()))
+            _update_parent_names(rows)
+        # The order in which pages arrived must not decide as whom an item was seen. Of one user, the newer row is first.
+        by_viewer = np.lexsort((rows["id"].fillna(""), rows["seen_as"].str.zfill(20)))
+        rows = rows.iloc[by_viewer].reset_index(drop=True)
+        return to_arrow(with_paths(rows, active, set(statuses)), self.kept)
+
+    def remembered(self, current: Round, notes: dict[str, dict[str, str]]) -> list[tuple[str, str, str]]:
+        """Return what the next update needs: the active users, and the events that it will read again."""
+        oldest = current.arguments["end"] - microseconds_of(REREAD)
+        events = {**notes.get("known event", {}), **notes.get("event", {})}
+        recent = [
+            ("known event", event, text) for event, text in events.items() if json.loads(text)["at"] >= oldest
+        ]
+        users = notes.get("user", {}).items()
+        return [*recent, *(("viewer", user, "") for user, status in users if status != "inactive")]
+
+    def update_cost(self, box: Connection, rounds: list[Round]) -> str:
+        """Return what the next update costs."""
+        full = next((entry.calls for entry in reversed(rounds) if entry.kind != "update" and entry.ended), 0)
+        return f"one call for each folder that changed, and a few for users and events (a full walk: about {full:,} calls)"
+
+    def doubts(self, manifest: Manifest, ended: list[Round]) -> list[tuple[str, str, int | None]]:
+        """Return what updates by events cannot tell, with the calls of a full walk."""
+        found = super().doubts(manifest, ended)
+        if ended[-1].kind != "update":
+            return found
+        full = next((entry.calls for entry in reversed(ended) if entry.kind != "update"), None)
+        return [*found, *((what, why, full) for what, why in UNREPORTED)]
+
+
+UNREPORTED = (
+    (
+        "size and modified time of folders above a change",
+        "the event names only the folder that contains the item",
+    ),
+    ("descriptions, tags, folder settings and times set by a program", "Box has no event for them"),
+    ("names of owners and of users who changed an item", "a renamed user does not change the item"),
+    ("downloads and previews counted by a shared link", "Box counts them without changing the item"),
+    (
+        "content of other companies",
+        "their users' actions are in the events of their enterprise, not of yours",
+    ),
+    (
+        "content seen through a group, or as a user who left",
+        "the event does not name everyone who gains or loses access",
+    ),
+    ("changes that arrive more than 48 hours late", "an update reads only the last 48 hours again"),
+)
+"""The kinds of change that no event reports: what, and why. A full walk finds them all."""
+
+
+def microseconds_of(span: pd.Timedelta) -> int:
+    """Return a span in microseconds."""
+    return int(span // pd.Timedelta("1us"))
+
+
+def _events_of(content: bytes) -> list[tuple[str, str]]:
+    """Return the id of each event that names an item, and what it names as JSON."""
+    events = []
+    for raw in loose(content)[1]:
+        try:
+            entry = loads(raw)
+        except (ValueError, RecursionError):
+            continue  # an odd entry does not affect the others
+
+        def text(*source: str, entry: Any = entry) -> str | None:
+            value: str | None = value_of(at(entry, source), "text")[0]
+            return value
+
+        event_id = text("event_id")
+        item_type, item = text("source", "item_type"), text("source", "item_id")
+        for kind in ("file", "folder"):
+            if item is None and text("source", f"{kind}_id"):
+                item_type, item = kind, text("source", f"{kind}_id")
+        created = text("created_at")
+        if event_id is None or item is None or created is None or text("event_type") in _READ:
+            continue
+        moment = pd.Timestamp(created)
+        utc = moment.tz_localize("UTC") if moment.tzinfo is None else moment.tz_convert("UTC")
+        named = {
+            "at": microseconds(utc),
+            "type": item_type,
+            "id": item,
+            "parent": text("source", "parent", "id"),
+        }
+        named |= {"owner": text("source", "owned_by", "id"), "user": text("source", "user_id")}
+        events.append((event_id, json.dumps(named)))
+    return events
+
+
+_READ = {"DOWNLOAD", "PREVIEW", "ITEM_OPEN", "SHARED_LINK_SEND", "FILE_WATERMARKED_DOWNLOAD"}
+"""Events that do not change an item."""
+
+
+def _known(rows: pa.Table) -> Known:
+    """Return for each known item its parent, the user as whom it was seen, its owner and its etag."""
+    names = ("type", "id", "parent_id", "seen_as", "owned_by_id", "etag")
+    types, ids, *rest = (rows.column(name).to_pylist() for name in names)
+    return dict(zip(map("{} {}".format, types, ids), zip(*rest, strict=True), strict=True))
+
+
+def _named(event: dict[str, Any], known: Known, active: set[str]) -> list[Request]:
+    """Return the folders to list because of an event: the one that has the item now, and the one that had it before."""
+    owner, found = event["owner"], []
+    before = known.get(f"{event['type']} {event['id']}")
+    places = [(event["parent"], owner)] if event["parent"] else []
+    if before is not None:
+        places.append((before[0] or ROOT, before[1]))
+    if before is None and event["user"] in active and owner not in active:
+        places.append((ROOT, event["user"]))  # a user was invited to another company's content
+    for folder, viewer in places:
+        folder_row = known.get(f"folder {folder}")
+        as_user = folder_row[1] if folder_row is not None and folder_row[1] in active else viewer
+        if as_user in active:
+            found.append(visit(folder, as_user, walk=False, named=True))
+    return found
+
+
+def _grown(
+    fetched: pa.Table, known: Known, explained: set[str], listed: dict[str, str], active: set[str]
+) -> list[Request]:
+    """Return the folders in listings that are new, belong to someone else now, or changed without an event."""
+    requests = []
+    names = ("type", "id", "owned_by_id", "etag", "seen_as")
+    for item_type, item, owner, etag, viewer in zip(
+        *(fetched.column(name).to_pylist() for name in names), strict=True
+    ):
+        if item_type != "folder" or item is None or item in listed:
+            continue
+        before = known.get(f"folder {item}")
+        if before is None or (before[2] != owner and viewer == owner):
+            requests.append(visit(item, viewer, turn=int(owner in active and owner != viewer)))
+        elif before[3] != etag and f"folder {item}" not in explained and viewer in (before[1], owner):
+            requests.append(visit(item, viewer, walk=False))
+    return requests
+
+
+def _not_listed(
+    rows: pd.DataFrame, current: Round, notes: dict[str, dict[str, str]], skipped: list[dict[str, Any]]
+) -> Any:
+    """Return a mask of the earlier rows whose folder was not listed in this round."""
+    listed = set(notes.get("listed", {}))
+    folders = set(rows.loc[rows["type"] == "folder", "id"].dropna())
+    is_top = ~rows["parent_id"].isin(folders)
+    refused = {entry.get("as_user") for entry in skipped if entry.get("id") == ROOT}
+    # A full walk lists the top level of every user who is still there.
+    tops = (
+        rows["seen_as"].isin(refused)
+        if current.arguments["full"]
+        else ~("top " + rows["seen_as"]).isin(listed)
+    )
+    return np.where(is_top, tops, ~rows["parent_id"].isin(listed))
+
+
+def _without_lost(rows: pd.DataFrame, earlier: set[str]) -> pd.DataFrame:
+    """Drop the rows in folders that were there before and are gone, and everything below them."""
+    while True:
+        folders = set(rows.loc[rows["type"] == "folder", "id"].dropna())
+        lost = rows["parent_id"].isin(earlier - folders)
+        if not lost.any():
+            return rows
+        rows = rows[~lost].reset_index(drop=True)
+
+
+def _update_parent_names(rows: pd.DataFrame) -> None:
+    """Take the names of parent folders from their own rows: a renamed folder does not change the items in it."""
+    folders = rows[(rows["type"] == "folder") & rows["id"].notna()].drop_duplicates("id")
+    names = rows["parent_id"].map(dict(zip(folders["id"], folders["name"], strict=True)))
+    rows["parent_name"] = names.where(names.notna(), rows["parent_name"]).astype("str")
