@@ -2,6 +2,7 @@
 
 A claim is a sentence about what the reader sees in the practice company that contains a figure, a number word or an
 *emphasised name*. `QUOTES` lists each claim with its check. `OTHER` lists similar sentences about anything else.
+`LESSON` lists claims of a lesson, which are compared with the outputs of the executed notebook.
 """
 
 from __future__ import annotations
@@ -549,6 +550,42 @@ def claims(path: Path) -> Iterator[str]:
                 text = sentence.replace("**You should see**", "")
                 if NUMBER.search(text) or NAME.search(text):
                     yield sentence
+
+
+SHOWN = re.compile(r"\*\*You should see\*\* `([^`]+)`")
+LESSON = {
+    "06-beyond-box": {
+        "a note for each kind": ("practice.trace", r"(?s)user name and a password.+key in a header.+password once.+client credentials.+person's consent"),
+        "the first one even two": ("practice.trace", r"API/system/info <secret \w{4}> <secret \w{4}>\. "),
+        "The first is the server's": ("practice.said[:2]", r"(?s)call 1: CredentialsRefusedError.+Invalid credentials.+call 2: .+boxnb does not send them again"),
+        "a call of the API": ("elsewhere.trace.table()", r"(?s)/authorize.+/token.+/token.+/api/me"),
+    },
+}  # fmt: skip
+"""What a lesson says about the output of a cell: the claim, the beginning of the cell's last line, and the output's pattern."""
+
+
+def not_shown(path: Path, executed: nbformat.NotebookNode) -> list[str]:
+    """Return what a notebook says that the reader sees, and the output of the cell does not contain.
+
+    Of an output that begins with a value in code, such as ``**You should see** `(120, 25)` ``, the value is compared.
+    """
+    missing = []
+    outputs: dict[str, str] = {}
+    for cell, after in zip(executed.cells, executed.cells[1:], strict=False):
+        if cell.cell_type != "code":
+            continue
+        text = "".join(output.get("data", {}).get("text/plain", "") for output in cell.outputs)
+        outputs[cell.source.splitlines()[-1]] = text
+        described = SHOWN.match(after.source)
+        pieces = described[1].split("…") if described else []  # stands for anything
+        if not all(piece in text for piece in pieces):
+            missing.append(f"{after.source.splitlines()[0]} It is: {text[:200]}")
+    prose = "\n".join(cell.source for cell in executed.cells if cell.cell_type == "markdown")
+    for claim, (source, pattern) in LESSON.get(path.stem, {}).items():
+        text = next(text for line, text in outputs.items() if line.startswith(source))
+        if claim not in prose or not re.search(pattern, text):
+            missing.append(f"{claim} It is: {text[:200]}")
+    return missing
 
 
 def notebooks() -> list[Path]:
