@@ -14,7 +14,7 @@ PROSE := README.md CONTRIBUTING.md CHANGELOG.md data/README.md environment.yml .
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check words notebooks docs pictures bench bench-report bench-transfers bench-views clean
+.PHONY: help lab test check words notebooks docs pictures bench bench-report bench-transfers bench-harvests bench-views clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -e 's/:.*## /\t/'
@@ -63,6 +63,9 @@ bench-report: $(VENV)/.installed-bench  ## the same, and write the tables to tes
 
 bench-transfers: $(VENV)/.installed-bench  ## measure uploads and downloads (ARGS= such as "large --megabytes 1000", "many", "compare")
 	$(BIN)/python tests/bench/transfers.py $(ARGS)
+
+bench-harvests: $(VENV)/.installed-bench  ## measure harvests (ARGS= such as "kills --users 1000", "memory", "limit", "workers", "compare")
+	$(BIN)/python tests/bench/harvests.py $(ARGS)
 
 bench-views: $(VENV)/.installed-test  ## measure tables, trees and treemaps of a large enterprise in a browser (ARGS= such as "--runs 5")
 	$(BIN)/python tests/support/find.py

@@ -43,7 +43,7 @@ def files_of(harvest: Harvest) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in harvest.folder.rglob("*.parquet")}
 
 
-@pytest.mark.filterwarnings("ignore:The ledger of calls")
+@pytest.mark.filterwarnings("ignore:The ledger of calls is not up to date")
 def test_a_full_disk_is_said_and_loses_nothing(box: boxnb.Box, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the disk fills up in the middle of a run, the message says so; afterwards the run continues."""
     whole = box.harvest("events", since="200D", name="whole").run().frame()

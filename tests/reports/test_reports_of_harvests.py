@@ -39,6 +39,13 @@ def box(free: Sandbox) -> boxnb.Box:
     return boxnb.connect("acme")
 
 
+OTHERS = {
+    *("content", "collaborations", "estimate", "access", "visible_to", "hidden_links"),
+    *("file_history", "user_history", "duplicate_accounts", "group_overlap"),
+}
+"""The reports that take something else as well, or another name for it. Each has a test of its own below."""
+
+
 def check(box: boxnb.Box, names: dict[str, dict[str, Any]], frame: pd.DataFrame, harvest: Harvest) -> None:
     """Compare each report of a DataFrame with that of a harvest."""
     for name, options in names.items():
@@ -83,3 +90,44 @@ def test_reports_on_people(box: boxnb.Box) -> None:
     users, memberships = box.harvest("users").run(), box.harvest("memberships").run()
     assert reports.duplicate_accounts(box, users=users).equals(reports.duplicate_accounts(box))
     assert reports.group_overlap(box, of=memberships).equals(reports.group_overlap(box))
+
+
+def test_histories_and_hidden_links(box: boxnb.Box) -> None:
+    """The history of a file or a user, and links to hidden content, are the same from a harvest."""
+    events, content = box.harvest("events", since="60D").run(), box.harvest("content").run()
+    rows, items = events.frame(), content.frame()
+    file = rows["source_item_id"].dropna().iloc[0]
+    user = rows["created_by_login"].dropna().iloc[0]
+    for name, argument in (("file_history", (file,)), ("user_history", (user,))):
+        report: Callable[..., pd.DataFrame] = getattr(reports, name)
+        found = report(box, *argument, of=events)
+        assert len(found) and found.equals(report(box, *argument, of=rows))
+    hidden = reports.hidden_links(box, of=events, items=content)
+    assert hidden.equals(reports.hidden_links(box, of=rows, items=items))
+
+
+@pytest.mark.filterwarnings("ignore:folders above is not complete")
+def test_who_can_see_what(box: boxnb.Box) -> None:
+    """Access takes harvests of content and of collaborations, and so does everything that is made from it."""
+    users = box.harvest("users").run()
+    content = box.harvest("content").run()
+    collaborations = box.harvest("collaborations", flagged=True).run()
+    items = content.frame()
+    expected = reports.access(
+        box, items, collaborations=reports.collaborations(box, of=items, flagged=True), files=False
+    )
+    access = reports.access(box, content, collaborations=collaborations, files=False)
+    assert len(access) and access.astype("str").equals(expected.astype("str"))
+    login = access["login"].value_counts().index[0]
+    visible = reports.visible_to(box, login, of=content, rows=access)
+    assert len(visible) and visible.equals(reports.visible_to(box, login, of=items, rows=expected))
+    some = reports.content(box, people_of=users)
+    assert set(some["id"]) == set(items["id"])
+    assert reports.estimate(box, "collaborations", of=content) == reports.estimate(
+        box, "collaborations", of=items
+    )
+
+
+def test_every_report_takes_a_harvest() -> None:
+    """A new report appears in one of the tables above."""
+    assert {*OF_CONTENT, *OF_EVENTS, *OF_COLLABORATIONS, *OTHERS} == {*reports.__all__}
