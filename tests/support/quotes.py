@@ -173,6 +173,17 @@ def governed(kind: str, **wanted: Any) -> int:
     return sum(all(entry.get(name) == value for name, value in wanted.items()) for entry in entries)
 
 
+def register(snapshot: Snapshot) -> pd.DataFrame:
+    """Return the files that have the template *Document register*."""
+    enterprise = snapshot.box.me()["enterprise_id"].iloc[0]
+    query = {
+        "from": f"enterprise_{enterprise}.documentRegister",
+        "ancestor_folder_id": "0",
+        "fields": ["name"],
+    }
+    return snapshot.box.frame("/metadata_queries/execute_read", method="POST", json=query)
+
+
 Check = Callable[[Snapshot], Any]
 QUOTES: dict[str, dict[str, Check]] = {
     "00-start-here": {
@@ -436,6 +447,13 @@ QUOTES: dict[str, dict[str, Check]] = {
             )
         ),
         "three webhooks;": lambda _: governed("webhooks", created_by={"user": "ada.admin@example.com"}) == 3,
+        "three lists, of domains, of countries and of IP addresses": (
+            lambda _: (
+                [entry["content"]["type"] for entry in GOVERNANCE["shield_lists"]]
+                == ["domain", "country", "ip"]
+            )
+        ),
+        "546 files, from a few calls": lambda s: len(register(s)) == 546 and register(s).attrs["calls"] < 10,
         "three templates;": lambda s: len(s.box.frame("/metadata_templates/enterprise")) == 3,
         "two rows for *Sales*": lambda s: len(s.box.frame("/folders/160106874231/metadata")) == 2,
         "two items with a classification": (
@@ -505,7 +523,7 @@ OTHER: dict[str, tuple[str, ...]] = {
         "three estimates", "about the other two", "no SHA-1", "*All Files*", "five of the people with the most devices", "The practice company has such a file",
         "'2026-11-24'", "two sheets", "a long one", "Act on that list", "one page that you can mail", "most calls for", "one call per page",
         "Newer endpoints need", "one row for each run", "*User Details* in the Admin Console", "whose last sign-in was longest ago",
-        "use the id of one of your policies", "the files of *Finance*", "assignments of one policy at a time", "a classification is a template",
+        "use the id of one of your policies", "the files of *Finance*", "assignments of one policy at a time", "a classification is a template", "use the name of one of your templates", "100}` selects among them",
     ),
     "06-keep-it": (
         "not known before the first run", "event types of the year", "explains", "a small part of the calls of the first run", "*new*, *changed* or *gone*",
