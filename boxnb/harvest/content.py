@@ -1,7 +1,8 @@
 """All content of the enterprise: a walk as each user; later, only the folders that events name.
 
 The rules of the walk are those of `reports.content`: the top level of every active user, then the folders that the user
-owns, then folders of others, one after another, each as the user with the lowest id who can see it.
+owns, then folders of others, one after another, each as the user with the lowest id who can see it. Where one such folder is
+in another, `reports.content` may name another user in ``seen_as`` who can see the same.
 
 An update reads the admin events since the last round. `further` turns them into folders to list, and then looks at the
 listed folders: one that is new, or now belongs to someone else, is walked; one whose etag changed without an event is

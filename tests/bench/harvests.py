@@ -170,7 +170,7 @@ def workers(options: argparse.Namespace) -> None:
                 Client(cluster) as client,
             ):
                 started = time.monotonic()
-                box.harvest("content", name=f"dask {number}").run(
+                box.harvest("content", name=f"dask-{number}").run(
                     executor=client.get_executor(), lanes=4 * number
                 )
                 seconds[f"{number} workers"] = time.monotonic() - started

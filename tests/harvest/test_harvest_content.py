@@ -103,7 +103,7 @@ class Company:
             self.call("POST", "/folders", owner, name=f"new {number}", parent={"id": target["id"]})
         elif kind == "rename":
             self.call("PUT", path, owner, name=f"renamed {number} {item['name']}"[:200])
-        elif kind == "move":
+        elif kind == "move" and target["id"] != item["parent_id"]:  # otherwise there is no event
             self.call("PUT", path, owner, parent={"id": target["id"]})
         elif kind == "copy" and item["type"] == "file":
             self.call("POST", f"{path}/copy", owner, parent={"id": target["id"]}, name=f"copy {number}")
