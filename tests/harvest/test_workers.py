@@ -104,7 +104,11 @@ def test_dask_workers_that_die_lose_nothing(box: boxnb.Box) -> None:
     whole = box.harvest("content", name="whole").run()
     with (
         LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+            n_workers=2,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address="127.0.0.1:0",
+            silence_logs=50,
         ) as cluster,
         Client(cluster) as client,
     ):
