@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from ..api import ids
-from ..api.arguments import choice, text, truth
+from ..api.arguments import choice, truth
 from ..datasets.event_log import time_of, types_of
 from ..datasets.people import USER_TYPES
 from ..errors import ArgumentError
@@ -71,15 +71,14 @@ _TAKES = {
 }
 
 
-def checked_arguments(dataset: Any, arguments: dict[str, Any]) -> dict[str, Any]:
+def checked_arguments(dataset: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """Return the arguments of a harvest in the form in which the manifest saves them.
 
     Raises
     ------
     ArgumentError
-        The dataset does not exist, or one of its arguments is wrong.
+        One of the arguments is wrong.
     """
-    dataset = choice(text(dataset, "dataset"), "dataset", tuple(KINDS))
     taken = _TAKES.get(dataset, ())
     if unknown := [name for name in arguments if name not in taken]:
         takes = f"takes {', '.join(taken)}" if taken else "takes no arguments"

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..api.arguments import described
+from ..api.arguments import choice, described, local_path
 from ..errors import ArgumentError
 from . import places
 from .catalogue import KINDS, checked_arguments
@@ -54,14 +53,15 @@ def harvest(
     ArgumentError
         The dataset does not exist, or one of its arguments is wrong.
     """
-    of = arguments.pop("of", None) if dataset in KINDS and isinstance(KINDS[dataset], Derived) else None
+    dataset = choice(dataset, "dataset", KINDS)
+    of = arguments.pop("of", None) if isinstance(KINDS[dataset], Derived) else None
     checked = checked_arguments(dataset, arguments)
     if isinstance(of, Harvest):
         checked["of"] = of.folder.name
     path = (
         places.folder_for(box.profile.name, dataset, checked, name)
         if folder is None
-        else Path(folder).expanduser().absolute()
+        else local_path(folder, "folder").absolute()
     )
     if not isinstance(KINDS[dataset], Derived):
         return Harvest(box, dataset, checked, path)

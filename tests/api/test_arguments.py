@@ -56,6 +56,7 @@ BASE: dict[str, dict[str, Any]] = {
     "post": {"path": "/users"},
     "put": {"path": "/users"},
     "estimate": {"dataset": "users"},
+    "harvest": {"dataset": "users"},
     "upload": {"path": "missing"},
     "upload_folder": {"path": "missing"},
     "download": {"what": "1"},
