@@ -1,5 +1,6 @@
 """Connect to other servers that take a user name and a password with each call. This is one kind of :mod:`boxnb.servers`.
 
+The module stays for scripts that were written for 0.9, and gives no warning; new scripts use ``boxnb.servers``.
 The password is saved in a private profile, and is sent only to the server it belongs to. Servers that an older boxnb saved
 still work; ``boxnb move-servers`` moves them into profiles::
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from ..errors import HarvestError
 from ..local import private_files
-from . import lock, parts
+from . import failures, lock, parts
 from .driver import columns_in
 from .manifest import Listed, Manifest
 from .manifest_file import FILE
@@ -34,7 +34,7 @@ def forget(kind: Kind, folder: Path, manifest: Manifest, time: int) -> int:
             if len(kept) == len(table):
                 continue
             written = [parts.write(folder / place, [kept], kind.times)] if len(kept) else []
-            private_files.flush_folder(folder / place)
+            failures.flush_folder(folder / place)
             manifest.replace([entry.part.file], [entry._replace(part=part) for part in written])
             parts.remove(folder / place, [entry.part.file])
             forgotten += len(table) - len(kept)

@@ -20,8 +20,7 @@ import pyarrow.compute as pc
 from ..api.connection import Progress
 from ..errors import ApiError, BoxNotebookError, ForbiddenError
 from ..frames.schema import Column
-from ..local import private_files
-from . import parts
+from . import failures, parts
 from .manifest import WAITING, Listed, Manifest, Round
 from .request import Outcome, Request
 from .units import Result, work
@@ -239,7 +238,7 @@ class Driver:
         while sum(map(len, self._recent.values())) > RECENT_ROWS:
             del self._recent[next(iter(self._recent))]
         if added:
-            private_files.flush_folder(self._folder / self._place)
+            failures.flush_folder(self._folder / self._place)
         now, calls = time.monotonic(), self._box.session.ledger.calls
         outcomes = [outcome for result, _ in arrived for outcome in result.outcomes]
         self._manifest.commit(
@@ -363,7 +362,7 @@ def merge_parts(
     ):
         content = [parts.in_time_order(pa.concat_tables(content), kind.key[-1])]
     part = parts.write(place, content, kind.times)
-    private_files.flush_folder(place)
+    failures.flush_folder(place)
     merged = Listed(listed[0].place, part, max(entry.round for entry in listed), chain, level)
     manifest.replace([entry.part.file for entry in listed], [merged])
     parts.remove(place, [entry.part.file for entry in listed])

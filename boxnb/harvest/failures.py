@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from ..errors import HarvestError
+from ..local import private_files
 
 _FULL = {errno.ENOSPC, errno.EDQUOT} if hasattr(errno, "EDQUOT") else {errno.ENOSPC}
 
@@ -30,6 +31,14 @@ def not_written(error: Exception, path: Path) -> HarvestError:
         "Check the folder's permissions, then call run() again: it continues from there.",
         path,
     )
+
+
+def flush_folder(folder: Path) -> None:
+    """Flush the entries of a folder. Raises :class:`HarvestError`, for example because the disk is full."""
+    try:
+        private_files.flush_folder(folder)
+    except OSError as error:
+        raise not_written(error, folder) from error
 
 
 @contextlib.contextmanager

@@ -74,7 +74,7 @@ class _Hashing(io.RawIOBase):
 def write(folder: Path, tables: Iterable[pa.Table], times: str | None, *, small: bool = False) -> Part:
     """Write tables with the same columns as one part into a folder, and flush it.
 
-    The caller flushes the folder, once for several parts (:func:`boxnb.local.private_files.flush_folder`). ``times`` is the
+    The caller flushes the folder, once for several parts (:func:`boxnb.harvest.failures.flush_folder`). ``times`` is the
     column whose earliest and latest value the manifest records, if there is one. A ``small`` part will soon be merged into
     another, so it is compressed less, which takes half the time.
 

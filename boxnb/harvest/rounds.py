@@ -18,7 +18,7 @@ from ..datasets.paging import number_of
 from ..datasets.pull import warn
 from ..errors import ArgumentError, HarvestError, Interrupted
 from ..local import private_files
-from . import lock, parts, settle
+from . import failures, lock, parts, settle
 from .derived import Derived
 from .driver import LANES, Budget, Driver
 from .events import timestamp
@@ -191,7 +191,7 @@ class Rounds:
             if (table := self._kind.copied(rows)) is not None and len(table):
                 fetched = self._folder / parts.FETCHED
                 copied = [(parts.FETCHED, parts.write(fetched, [with_times(table, now)], None))]
-                private_files.flush_folder(fetched)
+                failures.flush_folder(fetched)
         else:
             requests = self._kind.start(arguments) if again is None else self._kind.again(arguments, again)
         begun = self._manifest.begin(kind, now, arguments, requests, notes, copied)

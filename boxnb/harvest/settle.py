@@ -13,8 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..local import private_files
-from . import parts
+from . import failures, parts
 from .driver import merge_parts
 from .manifest import Listed, Manifest, Round
 
@@ -126,7 +125,7 @@ def _write(kind: Kind, folder: Path, place: str, rows: pa.Table, current: Round)
     """Write rows as parts of a limited size."""
     for start in range(0, len(rows), PART_ROWS):
         part = parts.write(folder / place, [rows.slice(start, PART_ROWS)], kind.times)
-        private_files.flush_folder(folder / place)
+        failures.flush_folder(folder / place)
         yield Listed(place, part, current.id, "", 2)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Final
 
@@ -27,12 +28,21 @@ EXERCISES: Final[dict[str, Exercise]] = {
 def lab(name: str) -> Lab:
     """Return a new lab by its name, such as ``"code-used-twice"``.
 
+    .. deprecated:: 1.0
+        Names that labs had before 1.0 (``passed_labs.RENAMED``) warn, and go in 2.0. Progress saved under them stays.
+
     Raises
     ------
     ValueError
         No lab has this name; the message lists all names.
     """
-    name = passed_labs.RENAMED.get(name, name)
+    if name in passed_labs.RENAMED:
+        older, name = name, passed_labs.RENAMED[name]
+        warnings.warn(
+            f"The lab {older!r} is now called {name!r}. The older name goes in boxnb 2.0.",
+            FutureWarning,
+            stacklevel=2,
+        )
     if name not in EXERCISES:
         raise ValueError(f"There is no lab named {name!r}. Choose one of: {', '.join(EXERCISES)}.")
     lesson = [exercise for exercise in EXERCISES.values() if exercise.notebook == EXERCISES[name].notebook]

@@ -3,7 +3,7 @@
 It is small and runs in this process, on loopback only. It differs from Box on purpose, within the standard: it
 requires PKCE (RFC 7636) and a scope, its access tokens expire after ten minutes, and a refresh does not replace the
 refresh token (RFC 6749 6 allows a server to replace it or not). Under ``/basic``, its API accepts a user name and
-password by HTTP Basic (RFC 7617).
+password by HTTP Basic (RFC 7617): the lesson of 0.9 used it, so it stays for copies of that lesson.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Elsewhere:
     client : Client
         An app that is registered at this server.
     user, password : str, Secret
-        The account for HTTP Basic.
+        The account for HTTP Basic, as in the lesson of 0.9. Later lessons use the practice servers of the sandbox.
     trace : Trace
         Every request sent to the server.
     """

@@ -235,11 +235,14 @@ class Practice:
     # ---- the profile on disk ----
 
     @contextmanager
-    def inside(self) -> Iterator[None]:
+    def inside(self, note: str = "") -> Iterator[None]:
         """Use the lesson's own folder as boxnb's home folder within this block.
 
-        This applies to the current thread and to threads that are started within the block.
+        This applies to the current thread and to threads that are started within the block. ``note`` is added to the
+        trace before the requests of the block.
         """
+        if note:
+            self.trace.note(note)
         previous = home_folder.elsewhere.set(self.home)
         try:
             yield

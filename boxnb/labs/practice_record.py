@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -151,5 +152,15 @@ def _guess_text(entry: Entry) -> str:
     return {True: "right", False: "wrong", None: ""}[entry.first_guess_right]
 
 
-certificate = record_of_practice
-"""The name that :func:`record_of_practice` had in older versions."""
+def certificate(learner: str, path: str | Path = "record-of-practice.html") -> Path:
+    """Return :func:`record_of_practice`, which had this name before 1.0.
+
+    .. deprecated:: 1.0
+        Use :func:`record_of_practice`. The older name warns, and goes in 2.0.
+    """
+    warnings.warn(
+        "labs.certificate is now called labs.record_of_practice. The older name goes in boxnb 2.0.",
+        FutureWarning,
+        stacklevel=2,
+    )
+    return record_of_practice(learner, path)

@@ -1,6 +1,8 @@
 """A user name and a password for a bearer token that expires, as some device managers offer. This is not part of OAuth.
 
-Each function makes one call, as in `endpoint`. The password is sent by HTTP Basic, and only to ``login_url``.
+Each function makes one call, as in `endpoint`. The password is sent by HTTP Basic, and only to ``login_url``. URLs and fields
+are those of Jamf Pro. Its documentation does not say which statuses stand for a refused or an ended token: those here are
+*assumed*.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """A practice device manager: an example of another API, with a user name and a password.
 
-It runs in the process that starts it. Every third call gets a 503 with ``Retry-After``, as if the server were busy.
+It runs in the process that starts it. Every third call gets a 503 with ``Retry-After``, as if the server were busy. It stays
+for copies of the notebooks of 0.9; later ones use :meth:`boxnb.sandbox.Sandbox.other_servers`.
 """
 
 from __future__ import annotations

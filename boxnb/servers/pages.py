@@ -20,10 +20,16 @@ from ..errors import ArgumentError, BoxUnavailableError
 Style = Literal["page", "offset", "marker", "next", "link", "whole"]
 
 NEXT_URLS = ("@odata.nextLink", "next")
-"""The names under which responses have the URL of the next page, unless ``Pages.next`` says otherwise."""
+"""The names under which responses have the URL of the next page, unless ``Pages.next`` says otherwise.
+
+The first is that of OData JSON Format 4.01; ``next`` is *assumed* to be a usual one.
+"""
 
 TOTALS = ("totalCount", "total", "Total", "total_count", "@odata.count")
-"""The names under which responses have the number of rows, unless ``Pages.total`` says otherwise."""
+"""The names under which responses have the number of rows, unless ``Pages.total`` says otherwise.
+
+Those of Jamf Pro, Workspace ONE UEM (both spellings), Box and OData JSON Format 4.01, in this order.
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,7 +99,7 @@ class Body:
         self.response = response
         self._pages = pages
         self.value: Any = []
-        if response.status_code == 204:  # some servers respond so to a page without rows
+        if response.status_code == 204:  # a page without rows, in Omnissa's samples for Workspace ONE UEM
             return
         try:
             self.value = json.loads(response.content)

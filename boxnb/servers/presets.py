@@ -1,7 +1,8 @@
 """Presets: what boxnb knows about some servers. Each is a table; a new one needs no code.
 
-The facts are those that the vendors document: Jamf Pro (client credentials, bearer tokens and paging of the Jamf Pro API)
-and Workspace ONE UEM (OAuth client management, and the API key that Basic needs as well).
+Sources: Jamf's documentation (client credentials, bearer tokens) and its users' Python SDK (paging); the documentation of
+Workspace ONE UEM (OAuth client management) and Omnissa's samples (the API key that Basic needs as well, and paging). What
+neither says is marked *assumed*. No preset has been run against the real server.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ class Preset(NamedTuple):
     pages : Pages or None
         How the product divides listings into pages; ``None`` if the responses have to show it.
     calls_per_minute : int
-        How many calls boxnb makes at most.
+        How many calls boxnb makes at most. *Assumed*: no vendor documents a limit. Jamf advises at most five calls at once,
+        and a pull makes one at a time.
     """
 
     name: str
@@ -55,10 +57,11 @@ JAMF_PRO = Preset(
         "end_url": "/api/v1/auth/invalidate-token",
         "token_field": "token",
         "expires_field": "expires",
-        "probe": "/api/v1/auth",
+        "probe": "/api/v1/auth",  # assumed: no source says which call every account may make
     },
     secret_headers={},
     headers={"Accept": "application/json"},
+    # 100 is the server's own default; the most is 2000 (the SDK).
     pages=Pages(
         "page", name="page", size_name="page-size", size=100, first=0, rows="results", total="totalCount"
     ),
@@ -69,9 +72,10 @@ WORKSPACE_ONE = Preset(
     name="workspace-one",
     title="Workspace ONE UEM",
     kinds=(CLIENT_CREDENTIALS, BASIC),
-    settings={"probe": "/API/system/info"},
+    settings={"probe": "/API/system/info"},  # assumed, as for Jamf Pro
     secret_headers={BASIC: ("aw-tenant-code",)},
     headers={"Accept": "application/json"},
+    # The size is assumed. Some newer calls spell it `pageSize`: pass `pages=` to them.
     pages=Pages("page", name="page", size_name="pagesize", size=500, first=0, total="Total"),
     calls_per_minute=600,
 )

@@ -5,6 +5,7 @@ export const CREDENTIALS = {
   hint: "boxnb tries what you enter, and saves it in a private file if the server accepts it. "
     + "Secret fields are emptied at once, and never saved in the notebook.",
   optional: "may be empty",
+  missing: (label) => `Fill in the field “${label}”.`,
   submit: "Try and save",
   cancel: "Cancel",
   startAgain: "Start again",

@@ -36,5 +36,5 @@ export function againText(view) {
 
 // Returns the first field that the user still has to fill in, or null.
 export function firstEmpty(view, values) {
-  return view.fields.find((field) => !field.optional && !(values[field.name] ?? "").trim())?.name ?? null;
+  return view.fields.find((field) => !field.optional && !(values[field.name] ?? "").trim()) ?? null;
 }

@@ -77,8 +77,13 @@ class CredentialsPanel {
     const view = this.model.get("view"), values = {};
     for (const [name, input] of Object.entries(this.inputs)) values[name] = input.value;
     const empty = firstEmpty(view, values);
+    for (const [name, input] of Object.entries(this.inputs)) {
+      input.setAttribute("aria-invalid", String(name === empty?.name));
+    }
     if (empty) {
-      this.inputs[empty].focus();
+      this.alert.textContent = CREDENTIALS.missing(empty.label);
+      this.alert.hidden = false;
+      this.inputs[empty.name].focus();
       return;
     }
     for (const field of view.fields) if (field.secret) this.inputs[field.name].value = "";

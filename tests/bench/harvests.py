@@ -166,7 +166,7 @@ def workers(options: argparse.Namespace) -> None:
         for number in (1, 4):
             with (
                 LocalCluster(
-                    n_workers=number, threads_per_worker=1, dashboard_address=None, silence_logs=50
+                    n_workers=number, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=50
                 ) as cluster,
                 Client(cluster) as client,
             ):

@@ -33,6 +33,8 @@ def test_secrets_of_a_server_are_entered_in_the_panel(
     secret = person["input[name=client_secret]"]
     person[".bx-submit"].click()
     expect(secret).to_be_focused()
+    expect(person[".bx-alert"]).to_have_text("Fill in the field “Client secret”.")
+    expect(secret).to_have_attribute("aria-invalid", "true")
     secret.fill("a-wrong-secret-of-tests")
     person[".bx-submit"].click()
     expect(person[".bx-alert"]).to_contain_text("client secret was refused")

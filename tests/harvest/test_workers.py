@@ -75,13 +75,17 @@ def test_processes_that_die_lose_nothing(little: Sandbox, box: boxnb.Box) -> Non
     def search_and_kill() -> None:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
-            children = [child for child in multiprocessing.active_children() if child.pid]
-            if children and box.session.ledger.calls > calls_before + 12:
-                pids = [child.pid for child in children if child.pid]
+            if box.session.ledger.calls > calls_before + 12:
                 token = box.session.auth.saved_token.access_token.reveal()
-                searched.append(in_memory(pids[0], [token, *secrets_of(box)]) == [token])
-                os.kill(pids[0], signal.SIGKILL)
-                return
+                pids = [child.pid for child in multiprocessing.active_children() if child.pid]
+                held = {pid: in_memory(pid, [token, *secrets_of(box)]) for pid in pids}
+                working = [
+                    pid for pid, secrets in held.items() if secrets
+                ]  # others still wait for a first unit
+                if working:
+                    searched.append(all(held[pid] == [token] for pid in working))
+                    os.kill(working[0], signal.SIGKILL)
+                    return
             time.sleep(0.05)
 
     calls_before = box.session.ledger.calls
@@ -100,7 +104,11 @@ def test_dask_workers_that_die_lose_nothing(box: boxnb.Box) -> None:
     whole = box.harvest("content", name="whole").run()
     with (
         LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+            n_workers=2,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address="127.0.0.1:0",
+            silence_logs=50,
         ) as cluster,
         Client(cluster) as client,
     ):

@@ -29,8 +29,8 @@ test("the form is drawn again only if its fields change", () => {
 });
 
 test("the first field without a value gets the focus", () => {
-  assert.equal(panel.firstEmpty(VIEW, { client_id: " ", client_secret: "x" }), "client_id");
-  assert.equal(panel.firstEmpty(VIEW, { client_id: "a" }), "client_secret");
+  assert.equal(panel.firstEmpty(VIEW, { client_id: " ", client_secret: "x" }).name, "client_id");
+  assert.equal(panel.firstEmpty(VIEW, { client_id: "a" }).name, "client_secret");
   assert.equal(panel.firstEmpty(VIEW, { client_id: "a", client_secret: "x" }), null);
 });
 

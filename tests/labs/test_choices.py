@@ -73,9 +73,3 @@ def test_the_name_of_a_lab_says_nothing(name: str) -> None:
     assert not set(name.split("-")) & {"late", "expired", "missing", "limit", "html", "refused", "error"}
     assert name not in passed_labs.RENAMED
     assert labs.lab(name).exercise.name == name
-
-
-def test_the_earlier_names_of_labs_still_open_them() -> None:
-    """A copy of a notebook with an earlier name opens the same lab."""
-    for earlier, name in passed_labs.RENAMED.items():
-        assert labs.lab(earlier).exercise.name == name

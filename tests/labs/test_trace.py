@@ -15,7 +15,7 @@ from requests.adapters import HTTPAdapter
 from boxnb import oauth, redaction, secret
 from boxnb.labs import Trace
 from boxnb.labs.practice import Practice
-from boxnb.labs.trace import diagram, fingerprints, trace
+from boxnb.labs.trace import diagram, fingerprints, summaries
 from boxnb.labs.trace.exchange import Exchange
 from boxnb.oauth.token import Token
 from boxnb.secret import Secret
@@ -387,4 +387,4 @@ def test_a_response_that_cannot_be_decoded_does_not_raise(practice: Practice) ->
     fingerprints.redact_json({"token": "half \ud800 of it"})
     response = requests.Response()
     response.headers["Content-Type"], response._content = "application/json", b"[" * 100_000
-    assert "cannot be decoded" in trace._summarize(response)[0]
+    assert "cannot be decoded" in summaries.summarize(response)[0]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import quotes
 from nbclient.exceptions import CellExecutionError
 from robot import Robot
 
@@ -143,11 +144,12 @@ def test_links_between_notebooks_exist(notebook: nbformat.NotebookNode, path: Pa
 
 @pytest.mark.parametrize("path", WORKING, ids=name_of)
 def test_runs_twice_from_top_to_bottom_and_contains_no_secret(path: Path) -> None:
-    """Run All works in a new kernel, the second time with only the saved sign-in. No secret is written to the notebook."""
+    """Run All works in a new kernel, the second time with only the saved sign-in, and shows what the prose says, without secrets."""
     first = run(path)
     second = run(path, "nobody")
     assert second.followed_links == []
     for robot in (first, second):
+        assert quotes.not_shown(path, robot.nb) == []
         content = nbformat.writes(robot.nb)
         for secret in [*secrets_of("sandbox"), *first.secrets]:
             assert secret not in content
@@ -155,8 +157,9 @@ def test_runs_twice_from_top_to_bottom_and_contains_no_secret(path: Path) -> Non
 
 @pytest.mark.parametrize("path", TEACHING, ids=name_of)
 def test_lessons_run_and_leave_no_trace_of_a_sign_in(path: Path, home: Path) -> None:
-    """The robot passes every lab, and leaves no profile, no shared sandbox and no token in the notebook."""
+    """The robot passes every lab, sees what the prose says, and leaves no profile, no shared sandbox and no token in the notebook."""
     robot = run(path)
+    assert quotes.not_shown(path, robot.nb) == []
     assert {lab_snapshot["stage"] for lab_snapshot in robot.labs.values()} <= {"passed"}
     labs = {name for name, exercise in EXERCISES.items() if exercise.notebook == path.stem}
     assert {lab_snapshot["lab"] for lab_snapshot in robot.labs.values()} == labs == set(passed_labs.load())

@@ -50,6 +50,12 @@ def test_the_error_of_an_invalid_command_has_the_reason(ada: Person) -> None:
         ada.sandbox.register_app("x", ["http://apps.example/"])
     with pytest.raises(SandboxError, match="no user has this login"):
         ada.sandbox.change_user("nobody@example.com", status="active")
+    with pytest.raises(SandboxError, match="one of admin, coadmin, user"):
+        ada.sandbox.change_user("bo.nakamura@example.com", role="owner")
+    with pytest.raises(SandboxError, match="one of active, inactive"):
+        ada.sandbox.change_user("bo.nakamura@example.com", status="away")
+    with pytest.raises(SandboxError, match="needs an admin"):
+        ada.sandbox.change_user("ada.admin@example.com", role="user")
 
 
 def test_the_record_has_every_request_without_secrets(ada: Person) -> None:

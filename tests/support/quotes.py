@@ -2,6 +2,7 @@
 
 A claim is a sentence about what the reader sees in the practice company that contains a figure, a number word or an
 *emphasised name*. `QUOTES` lists each claim with its check. `OTHER` lists similar sentences about anything else.
+`LESSON` lists claims of a lesson, which are compared with the outputs of the executed notebook.
 """
 
 from __future__ import annotations
@@ -170,6 +171,17 @@ def governed(kind: str, **wanted: Any) -> int:
     """Return how many of the practice company's policies and so on have these values."""
     entries = GOVERNANCE[kind]
     return sum(all(entry.get(name) == value for name, value in wanted.items()) for entry in entries)
+
+
+def register(snapshot: Snapshot) -> pd.DataFrame:
+    """Return the files that have the template *Document register*."""
+    enterprise = snapshot.box.me()["enterprise_id"].iloc[0]
+    query = {
+        "from": f"enterprise_{enterprise}.documentRegister",
+        "ancestor_folder_id": "0",
+        "fields": ["name"],
+    }
+    return snapshot.box.frame("/metadata_queries/execute_read", method="POST", json=query)
 
 
 Check = Callable[[Snapshot], Any]
@@ -435,6 +447,13 @@ QUOTES: dict[str, dict[str, Check]] = {
             )
         ),
         "three webhooks;": lambda _: governed("webhooks", created_by={"user": "ada.admin@example.com"}) == 3,
+        "three lists, of domains, of countries and of IP addresses": (
+            lambda _: (
+                [entry["content"]["type"] for entry in GOVERNANCE["shield_lists"]]
+                == ["domain", "country", "ip"]
+            )
+        ),
+        "546 files, from a few calls": lambda s: len(register(s)) == 546 and register(s).attrs["calls"] < 10,
         "three templates;": lambda s: len(s.box.frame("/metadata_templates/enterprise")) == 3,
         "two rows for *Sales*": lambda s: len(s.box.frame("/folders/160106874231/metadata")) == 2,
         "two items with a classification": (
@@ -504,7 +523,7 @@ OTHER: dict[str, tuple[str, ...]] = {
         "three estimates", "about the other two", "no SHA-1", "*All Files*", "five of the people with the most devices", "The practice company has such a file",
         "'2026-11-24'", "two sheets", "a long one", "Act on that list", "one page that you can mail", "most calls for", "one call per page",
         "Newer endpoints need", "one row for each run", "*User Details* in the Admin Console", "whose last sign-in was longest ago",
-        "use the id of one of your policies", "the files of *Finance*", "assignments of one policy at a time", "a classification is a template",
+        "use the id of one of your policies", "the files of *Finance*", "assignments of one policy at a time", "a classification is a template", "use the name of one of your templates", "100}` selects among them",
     ),
     "06-keep-it": (
         "not known before the first run", "event types of the year", "explains", "a small part of the calls of the first run", "*new*, *changed* or *gone*",
@@ -549,6 +568,42 @@ def claims(path: Path) -> Iterator[str]:
                 text = sentence.replace("**You should see**", "")
                 if NUMBER.search(text) or NAME.search(text):
                     yield sentence
+
+
+SHOWN = re.compile(r"\*\*You should see\*\* `([^`]+)`")
+LESSON = {
+    "06-beyond-box": {
+        "a note for each kind": ("practice.trace", r"(?s)user name and a password.+key in a header.+password once.+client credentials.+person's consent"),
+        "the first one even two": ("practice.trace", r"API/system/info <secret \w{4}> <secret \w{4}>\. "),
+        "The first is the server's": ("practice.said[:2]", r"(?s)call 1: CredentialsRefusedError.+Invalid credentials.+call 2: .+boxnb does not send them again"),
+        "a call of the API": ("elsewhere.trace.table()", r"(?s)/authorize.+/token.+/token.+/api/me"),
+    },
+}  # fmt: skip
+"""What a lesson says about the output of a cell: the claim, the beginning of the cell's last line, and the output's pattern."""
+
+
+def not_shown(path: Path, executed: nbformat.NotebookNode) -> list[str]:
+    """Return what a notebook says that the reader sees, and the output of the cell does not contain.
+
+    Of an output that begins with a value in code, such as ``**You should see** `(120, 25)` ``, the value is compared.
+    """
+    missing = []
+    outputs: dict[str, str] = {}
+    for cell, after in zip(executed.cells, executed.cells[1:], strict=False):
+        if cell.cell_type != "code":
+            continue
+        text = "".join(output.get("data", {}).get("text/plain", "") for output in cell.outputs)
+        outputs[cell.source.splitlines()[-1]] = text
+        described = SHOWN.match(after.source)
+        pieces = described[1].split("…") if described else []  # stands for anything
+        if not all(piece in text for piece in pieces):
+            missing.append(f"{after.source.splitlines()[0]} It is: {text[:200]}")
+    prose = "\n".join(cell.source for cell in executed.cells if cell.cell_type == "markdown")
+    for claim, (source, pattern) in LESSON.get(path.stem, {}).items():
+        text = next(text for line, text in outputs.items() if line.startswith(source))
+        if claim not in prose or not re.search(pattern, text):
+            missing.append(f"{claim} It is: {text[:200]}")
+    return missing
 
 
 def notebooks() -> list[Path]:

@@ -87,6 +87,13 @@ def redact_headers(headers: Any) -> dict[str, str]:
     return redacted
 
 
+def further_secrets(headers: dict[str, str]) -> list[str]:
+    """Return the fingerprints in redacted headers other than ``Authorization``, such as that of a company's key."""
+    return [
+        value for name, value in headers.items() if name.lower() != "authorization" and CHIP.fullmatch(value)
+    ]
+
+
 def redact_json(value: Any, name: str = "") -> Any:
     """Return a JSON value with secret fields as fingerprints; ``name`` is the field that holds the value."""
     if isinstance(value, dict):

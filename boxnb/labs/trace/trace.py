@@ -11,7 +11,6 @@ import contextlib
 import dataclasses
 import functools
 import http.client
-import json
 import re
 import threading
 import time
@@ -25,7 +24,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from boxnb.known_secrets import redact_known
-from boxnb.labs.trace import fingerprints, lanes, rfc_sections
+from boxnb.labs.trace import fingerprints, lanes, rfc_sections, summaries
 from boxnb.labs.trace.exchange import Exchange, in_words
 
 if TYPE_CHECKING:
@@ -287,8 +286,10 @@ def _request_fields(request: requests.PreparedRequest, sent_at: float) -> dict[s
     url = fingerprints.redact_url(request.url or "")
     leg = rfc_sections.leg_of(request.method or "GET", urlsplit(url).path, form, scheme)
     label, link_from = leg.label, ""
+    if credentials:
+        label = f"{label} {credentials}"
     if leg.receiver == lanes.API:
-        label = f"{label} {credentials}".strip()
+        label = " ".join([label, *fingerprints.further_secrets(headers)])
     elif leg.label == rfc_sections.OPEN_LINK:
         state = re.search(r"[?&]state=(<secret [0-9a-f]{4}>)", url)
         label, link_from = f"{label}, state {state[1]}" if state else label, lanes.NOTEBOOK
@@ -351,7 +352,7 @@ def _completed_exchange(
 ) -> Exchange:
     fields = _request_fields(request, sent_at)
     streamed_page = "HTML page" if "html" in response.headers.get("Content-Type", "") else ""
-    body, summary = _summarize(response) if readable else ("(streamed, not recorded)", streamed_page)
+    body, summary = summaries.summarize(response) if readable else ("(streamed, not recorded)", streamed_page)
     location = urlsplit(fingerprints.redact_url(response.headers.get("Location", "")))
     parameters = dict(parse_qsl(location.query)) if location.netloc else {}
     carried = [f"{name} {parameters[name]}" for name in ("code", "error", "state") if name in parameters]
@@ -373,28 +374,3 @@ def _completed_exchange(
         carried=", ".join(carried),
         **fields,
     )
-
-
-def _summarize(response: requests.Response) -> tuple[str, str]:
-    """Return the redacted and shortened body, and a summary of a few words."""
-    media_type = response.headers.get("Content-Type", "").partition(";")[0]
-    size = len(response.content)
-    if media_type.endswith("json"):
-        try:
-            value = fingerprints.redact_json(response.json())
-        except (ValueError, RecursionError):
-            return f"({size} bytes labelled as JSON that cannot be decoded)", ""
-        text = json.dumps(value, indent=2, ensure_ascii=False)
-        summary = ""
-        if isinstance(value, dict):
-            if "access_token" in value:
-                summary = f"access {value['access_token']} refresh {value.get('refresh_token', '')}".strip()
-            else:
-                summary = str(value.get("error") or value.get("code") or value.get("login") or "")
-        if len(text) > fingerprints.MAX_BODY:
-            text = text[: fingerprints.MAX_BODY] + "\n…"
-        return text, summary
-    if media_type == "text/html":
-        heading = re.sub(r"<[^>]*>", "", response.text.partition("<h1>")[2].partition("</h1>")[0]).strip()
-        return f"(an HTML page: {redact_known(heading) or 'no heading'})", "HTML page"
-    return (f"({size} bytes of {media_type or 'unknown type'})" if size else ""), ""

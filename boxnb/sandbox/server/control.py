@@ -16,7 +16,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from . import console_reports, server_apps
+from .api.people_writes import STATUSES
 from .context import ADMIN_SCOPES, SCOPES, Context, context_of, parse_json
+
+ROLES = ("admin", "coadmin", "user")
+"""The roles of a managed user (Box reference, *User (full)*)."""
 
 Command = Callable[[Context, dict[str, Any]], Any]
 
@@ -157,6 +161,12 @@ def change_user(context: Context, body: dict[str, Any]) -> Any:
         raise ValueError("the name contains control characters")
     if not set(changes) <= {"status", "role", "name"}:
         raise ValueError("only status, role and name can be changed")
+    for name, values in (("status", STATUSES), ("role", ROLES)):
+        if changes.get(name, values[0]) not in values:
+            raise ValueError(f"the {name} of a user is one of {', '.join(values)}")
+    admins = [one["id"] for one in context.world.users.values() if one["role"] == "admin"]
+    if admins == [user["id"]] and changes.get("role", "admin") != "admin":
+        raise ValueError("an enterprise needs an admin, so its only one keeps this role")
     return context.world.change_user(user["id"], changes)
 
 

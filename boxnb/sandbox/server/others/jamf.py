@@ -1,8 +1,9 @@
 """A practice device manager that behaves like Jamf Pro, below ``/jamf``.
 
 From Jamf's documentation: a bearer token for a user name and a password, which keep-alive replaces and thereby ends; client
-credentials with the lifetime that the client is set to; `page` from 0 and `page-size` up to 2000; a Classic API that does not
-take Basic. Guesses, because no source says: the body of a refused client secret, and the words for a locked account.
+credentials with the lifetime that the client is set to; a Classic API that does not take Basic. From the Python SDK of its
+users: `page` from 0 and `page-size` up to 2000. Guesses, because no source says: the body of a refused client secret, the
+codes of errors, the words for a locked account, the response of `/api/v1/auth`, and that `invalidate-token` has no body.
 """
 
 from __future__ import annotations

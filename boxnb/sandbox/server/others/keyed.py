@@ -1,8 +1,9 @@
 """A practice server with a key in a header, below ``/keyed``: ``Authorization: SSWS KEY`` or ``x-api-key: KEY``.
 
-The key ends if it is not used for 30 days, as Okta documents it; each use starts the 30 days again. The listings show the
-styles of paging: header ``Link`` (``users``), offset without a total (``devices``), a marker (``events``), a URL in the body
-(``licences``), a page number from 1 without a total (``groups``).
+The key ends if it is not used for 30 days, as Okta documents it; each use starts the 30 days again. The error for a wrong key
+is Okta's; the other error codes are guesses. The listings are made up, and show the styles of paging: header ``Link``
+(``users``), offset without a total (``devices``), a marker (``events``), a URL in the body (``licences``), a page number from 1
+without a total (``groups``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """A practice device manager that behaves like Workspace ONE UEM, below ``/uem``.
 
 From the vendor's documentation and samples: client credentials for an hour, without a refresh token; or Basic with the API key
-in ``aw-tenant-code``; `page` from 0, `pagesize`, and `Total` in the response. The error codes are guesses.
+in ``aw-tenant-code``; `page` from 0, `pagesize`, and `Total` in the response. Guesses, because no source says: the error codes,
+the body of a refused client secret, the largest page, and the response of `/API/system/info`.
 """
 
 from __future__ import annotations
