@@ -1,4 +1,4 @@
-"""Harvests: long pulls that are saved as they go, continue after anything, and remember earlier states.
+"""Harvests: long pulls that are saved as they go, resume after any interruption, and remember earlier states.
 
 This layer imports `export` and earlier ones; `reports` and later ones may import it.
 
@@ -7,7 +7,7 @@ modules in this order: `kinds`, `events`, `content` and `derived` say what each 
 `units` fetches pages; `driver` runs units and saves them; `manifest` (created and opened by `manifest_file`) and `parts` are
 the files; `rounds` begins and ends a run or an update, and `settle` compares it with the one before; `reading` reads. `lock`
 lets one process write, `workers` lets units run in other processes, `card` shows a harvest, `care` looks after its files, and
-`failures` says what went wrong.
+`failures` has the messages for what goes wrong.
 """
 
 from .opening import harvest

@@ -62,12 +62,12 @@ def _progress(box: Connection, kind: Kind, manifest: Manifest, rounds: list[Roun
         what = "first run" if last.kind == "run" else last.kind
         waiting = counts.get(WAITING, 0)
         done = f"{counts.get(DONE, 0):,} pages fetched, {waiting:,} waiting"
-        shown.append(("State", f"{what} not finished: {done}, {refused:,} not readable; run() continues it"))
+        shown.append(("State", f"{what} not finished: {done}, {refused:,} refused; run() continues it"))
         left = kind.pages_left(manifest.waiting(last.id, 0, 1000, set()), waiting)
         minutes = left / LIMITS["general"].calls
         shown.append(("Left", f"{kind.certainty} {left:,} calls, {minutes:,.0f} minutes at the rate limit"))
     elif manifest.facts().get("again") is not None:
-        shown.append(("State", Alert("damaged parts were taken out; run() fetches their rows again")))
+        shown.append(("State", Alert("damaged parts were removed; run() fetches their rows again")))
     else:
         shown.append(
             (
@@ -75,7 +75,7 @@ def _progress(box: Connection, kind: Kind, manifest: Manifest, rounds: list[Roun
                 f"complete as of {_time(last.begun)}"
                 if not refused
                 else Alert(
-                    f"ended as of {_time(last.begun)}, but {refused:,} parts could not be read; see frame().attrs['skipped']"
+                    f"ended as of {_time(last.begun)}, but {refused:,} listings could not be read; see frame().attrs['skipped']"
                 ),
             )
         )
@@ -125,14 +125,14 @@ def doubts(kind: Kind, manifest: Manifest, ended: list[Round]) -> pd.DataFrame:
 
 
 def _lost(manifest: Manifest) -> list[tuple[str, str, int | None]]:
-    """Return what :func:`boxnb.harvest.care.repair` could not bring back as it was."""
+    """Return what :func:`boxnb.harvest.care.repair` could not restore unchanged."""
     found: list[tuple[str, str, int | None]] = []
     for entry in manifest.facts().get("lost") or []:
-        what, when = f"{entry['rows']:,} rows of a damaged part", f"taken out at {_time(entry['at'])}"
+        what, when = f"{entry['rows']:,} rows of a damaged part", f"removed at {_time(entry['at'])}"
         why = (
             f"{when}; only a backup has this part of the history"
             if entry["place"] == parts.HISTORY
-            else f"{when} and fetched again, if the server still had them; they count as new, and at() any time before lacks them"
+            else f"{when} and fetched again, if the server still had them; they count as new, and at() for an earlier time does not return them"
         )
         found.append((what, why, None))
     return found

@@ -75,10 +75,10 @@ def _problem(folder: Path, entry: Listed) -> str:
 
 
 def repair(folder: Path, manifest: Manifest, damaged: list[Listed], now: int) -> None:
-    """Take damaged parts out, and let the next run fetch their rows again.
+    """Remove damaged parts, and let the next run fetch their rows again.
 
-    The pages of a round that has not ended wait again. For other rows, the next run begins a round that fetches them; the fact
-    ``again`` has the ranges of ``created_at`` in which they were. The fact ``lost`` lists what cannot be as it was.
+    The pages of a round that has not ended are queued again. For all other rows, the next run begins a round; the fact
+    ``again`` has the ranges of their ``created_at``. The fact ``lost`` lists what cannot be restored unchanged.
     """
     facts = manifest.facts()
     again, lost = facts.get("again"), facts.get("lost") or []

@@ -55,7 +55,7 @@ KINDS: dict[str, Kind] = {
             (Column("path", "text"),),
             key=("type", "id"),
             personal="names of files and folders, links that may be open to anyone, names and logins",
-            unit_cost="No calls but those of the content.",
+            unit_cost="No calls other than those of the content.",
         ),
         Trash(
             "trash", schema.ITEMS, SEEN_AS, key=("type", "id"), personal="names of files, names and logins"

@@ -1,8 +1,8 @@
-"""All content of the enterprise: a walk as each user; later, only the folders that events name.
+"""All content of the enterprise: a walk as each user; an update lists only the folders that events name.
 
-The rules of the walk are those of `reports.content`: the top level of every active user, then the folders that the user
-owns, then folders of others, one after another, each as the user with the lowest id who can see it. Where one such folder is
-in another, `reports.content` may name another user in ``seen_as`` who can see the same.
+The walk follows the rules of `reports.content`. It lists the top level of every active user, and then the folders that the
+user owns. Then it lists folders of others, one after another, each as the user with the lowest id who can see it. If one such
+folder is inside another, `reports.content` may name a different user in ``seen_as`` who can see the same.
 
 An update reads the admin events since the last round. `further` turns them into folders to list, and then looks at the
 listed folders: one that is new, or now belongs to someone else, is walked; one whose etag changed without an event is
@@ -49,9 +49,9 @@ Known = dict[str, tuple[Any, ...]]
 
 
 def visit(folder: str, viewer: str, *, turn: int = 0, walk: bool = True, named: bool = False) -> Request:
-    """Return the first page of a folder, listed as ``viewer``. With ``walk``, all folders below it follow.
+    """Return the request for the first page of a folder, as ``viewer``. With ``walk``, all folders below it are listed too.
 
-    ``named`` means that an event named the folder, so it may not exist any more.
+    ``named`` means that an event named the folder, so it may no longer exist.
     """
     key = f"top {viewer}" if folder == ROOT else f"folder {folder}"
     path = f"/folders/{quote(folder, safe='')}/items"
@@ -77,7 +77,7 @@ class Content(Kind):
         return {**arguments, "walked": walked, "begin": begin, "end": now}
 
     def start(self, arguments: dict[str, Any]) -> list[Request]:
-        """Return the first page of users and, for an update, of events."""
+        """Return the requests for the first page of users and, for an update, of events."""
         memo = {"lists": "users", "walk": arguments["full"], "people_of": arguments.get("people_of")}
         params = {"user_type": "managed", "fields": "id,status"}
         requests = [Request("/users", params=params, memo=memo, key="users")]
@@ -96,7 +96,7 @@ class Content(Kind):
         return unread(content) if request.memo.get("lists") else table.add(content, request.as_user)
 
     def opens(self, request: Request, content: bytes, outcome: Outcome) -> list[Request]:
-        """Return what follows from a page: the top level of each user, or the folders in a folder."""
+        """Return the requests that follow from a page: the top level of each user, or the folders in a folder."""
         lists = request.memo.get("lists")
         if lists == "users":
             return self._users(request, content, outcome)
@@ -126,7 +126,7 @@ class Content(Kind):
         return [("listed", f"top {request.as_user}" if folder == ROOT else folder, "")]
 
     def is_harmless(self, request: Request, status: int) -> bool:
-        """Return whether a refusal only means that a folder which an event named does not exist any more."""
+        """Return whether a refusal only means that a folder which an event named no longer exists."""
         return status == 404 and bool(request.memo.get("named"))
 
     def further(
@@ -161,7 +161,7 @@ class Content(Kind):
         notes: dict[str, dict[str, str]],
         skipped: list[dict[str, Any]],
     ) -> pa.Table:
-        """Return each item once, as its owner sees it if possible: those just listed, and those of folders not listed."""
+        """Return each item once, as its owner sees it if possible: items just listed, and earlier items in other folders."""
         statuses = notes.get("user", {})
         active = {user for user, status in statuses.items() if status != "inactive"}
         new = from_arrow(found, self.fetched)
@@ -173,7 +173,7 @@ class Content(Kind):
             rows = rows.astype({name: "category" for name in rows if kept[name].dtype == "category"})
             rows = _without_lost(rows, set(old.column("id").to_pylist()))
             _update_parent_names(rows)
-        # The order in which pages arrived must not decide as whom an item was seen. Of one user, the newer row is first.
+        # ``seen_as`` must not depend on the order in which pages arrived. For the same user, the newer row comes first.
         by_viewer = np.lexsort((rows["id"].fillna(""), rows["seen_as"].str.zfill(20)))
         rows = rows.iloc[by_viewer].reset_index(drop=True)
         return to_arrow(with_paths(rows, active, set(statuses)), self.kept)
@@ -194,7 +194,7 @@ class Content(Kind):
         return f"one call for each folder that changed, and a few for users and events (a full walk: about {full:,} calls)"
 
     def doubts(self, manifest: Manifest, ended: list[Round]) -> list[tuple[str, str, int | None]]:
-        """Return what updates by events cannot tell, with the calls of a full walk."""
+        """Return what updates cannot learn from events, with the calls of a full walk."""
         found = super().doubts(manifest, ended)
         if ended[-1].kind != "update":
             return found
@@ -267,7 +267,7 @@ _READ = {"DOWNLOAD", "PREVIEW", "ITEM_OPEN", "SHARED_LINK_SEND", "FILE_WATERMARK
 
 
 def _known(rows: pa.Table) -> Known:
-    """Return for each known item its parent, the user as whom it was seen, its owner and its etag."""
+    """Return for each known item its parent, the user it was seen as, its owner and its etag."""
     names = ("type", "id", "parent_id", "seen_as", "owned_by_id", "etag")
     types, ids, *rest = (rows.column(name).to_pylist() for name in names)
     return dict(zip(map("{} {}".format, types, ids), zip(*rest, strict=True), strict=True))
@@ -327,7 +327,7 @@ def _not_listed(
 
 
 def _without_lost(rows: pd.DataFrame, earlier: set[str]) -> pd.DataFrame:
-    """Drop the rows in folders that were there before and are gone, and everything below them."""
+    """Drop the rows in folders that existed before and are gone, and everything below them."""
     while True:
         folders = set(rows.loc[rows["type"] == "folder", "id"].dropna())
         lost = rows["parent_id"].isin(earlier - folders)

@@ -82,7 +82,7 @@ class Collaborations(Derived):
 
 
 def _collaborations_of(item_type: str, item: str, depth: int, viewer: str) -> Request:
-    """Return the first page of collaborations on an item, as a user who can see it."""
+    """Return the request for the first page of collaborations on an item, as a user who can see it."""
     path = f"/{item_type}s/{quote(item, safe='')}/collaborations"
     params = {"fields": schema.fields(schema.COLLABORATIONS)}
     memo = {"type": item_type, "id": item, "depth": depth}
@@ -102,7 +102,7 @@ class SharedLinks(Derived):
         return links.set_column(links.column_names.index("extra"), "extra", extra).select(names)
 
     def unseen(self, rows: pa.Table, skipped: list[dict[str, Any]]) -> Any:
-        """Return a mask without any row: whether an item is gone is decided by the harvest of the content."""
+        """Return a mask that selects no row: the harvest of the content decides whether an item is gone."""
         return np.zeros(len(rows), dtype=bool)
 
     def update_cost(self, box: Connection, rounds: list[Round]) -> str:

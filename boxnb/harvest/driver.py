@@ -36,7 +36,7 @@ HOLD, HOLD_SECONDS = 5, 0.25
 """How many units are saved together, and the most seconds that one waits for the others. A kill loses those that wait."""
 
 RECENT_ROWS = 50_000
-"""How many rows of small parts stay in memory until they are merged; those of older parts are read again."""
+"""How many rows of small parts stay in memory until they are merged; rows of older parts are read from disk again."""
 
 TICK = 0.5
 """Seconds between progress reports."""
@@ -261,7 +261,7 @@ class Driver:
             self._box.session.ledger.note(endpoint, status, milliseconds, size, repeat=is_repeat)
 
     def _agreed(self, result: Result, requests: list[Request]) -> pa.Table:
-        """Return the rows of a unit, without those that belong to a request that was split off meanwhile."""
+        """Return the rows of a unit, without those of a request that was split off while the unit was fetched."""
         now = {request.id: request for request in requests}
         for outcome in result.outcomes:
             if now[outcome.request.id] != outcome.request:
@@ -291,7 +291,7 @@ class Driver:
         return rows if all(fresh) else rows.filter(pa.array(fresh, pa.bool_()))
 
     def _ids_in(self, file: str, key: str, first: int) -> list[Any]:
-        """Return the ids of the events in a part, as far as they are not earlier than a time."""
+        """Return the ids of the events in a part that are not earlier than a time."""
         if file in self._recent:
             tables: Iterable[pa.Table] = [self._recent[file]]
         else:

@@ -68,7 +68,7 @@ class Events(Kind):
         return {**arguments, "begin": microseconds(begin), "end": microseconds(end), "oldest": oldest}
 
     def start(self, arguments: dict[str, Any]) -> list[Request]:
-        """Return the first page of the range."""
+        """Return the request for the first page of the range."""
         begin, end = arguments["begin"], arguments["end"]
         params = {"stream_type": "admin_logs", **Span(timestamp(begin), timestamp(end)).query()}
         if types := types_of(arguments.get("event_type")):
@@ -78,8 +78,8 @@ class Events(Kind):
         return [Request("/events", "position", params=params, memo=memo, key=f"{begin}")]
 
     def again(self, arguments: dict[str, Any], ranges: list[list[int | None]]) -> list[Request]:
-        """Return the first page of each range. A part without times can be anywhere in the whole range."""
-        second = 1_000_000  # the end of a range does not belong to it
+        """Return the request for the first page of each range. A part without times can be anywhere in the whole range."""
+        second = 1_000_000  # the end of a range is exclusive
         requests = {}
         for first, last in ranges:
             begin = arguments["oldest"] if first is None else max(first, arguments["oldest"])
@@ -150,7 +150,7 @@ class Events(Kind):
         return round(sum(max(1.0, _pages_left(request)) for request in requests))
 
     def update_cost(self, box: Connection, rounds: list[Round]) -> str:
-        """Return what the next update costs: the pages since the last round and of 48 hours more."""
+        """Return what the next update costs: the pages of events since the last round, and of the 48 hours before it."""
         last, first = rounds[-1], rounds[0]
         length = max(first.arguments["end"] - first.arguments["begin"], 1)
         now = round(box.session.auth.now() * 1_000_000)

@@ -35,7 +35,7 @@ class Kind:
     personal : str
         The personal data in it, for the card.
     appends : bool
-        Whether rows never change, so that an update only adds some.
+        Whether rows never change, so that an update only adds rows.
     unit_cost, certainty : str
         What a page costs, and how certain :meth:`pages_left` is, for the card.
     """
@@ -62,7 +62,7 @@ class Kind:
 
     @property
     def times(self) -> str | None:
-        """The column by which the rows are in order, if there is one."""
+        """The column that the rows are sorted by, if there is one."""
         return "created_at" if self.appends else None
 
     def start(self, arguments: dict[str, Any]) -> list[Request]:
@@ -70,7 +70,7 @@ class Kind:
         raise NotImplementedError
 
     def again(self, arguments: dict[str, Any], ranges: list[list[int | None]]) -> list[Request]:
-        """Return the requests that fetch rows again whose parts were damaged; ``ranges`` are those of their ``created_at``."""
+        """Return the requests that fetch the rows of damaged parts again; ``ranges`` are the ranges of their ``created_at``."""
         return self.start(arguments)
 
     def take(self, table: Table, content: bytes, request: Request) -> Page:
@@ -90,7 +90,7 @@ class Kind:
         return [request._replace(at=following, key=f"{request.key}@{following}", id=0)]
 
     def agree(self, outcome: Outcome, now: Request, rows: pa.Table) -> pa.Table:
-        """Apply to a finished page what the driver changed in its request meanwhile; return the rows to keep."""
+        """Apply to a finished page what the driver changed in its request while it was fetched; return the rows to keep."""
         return rows
 
     def chain(self, request: Request) -> str:
@@ -98,7 +98,7 @@ class Kind:
         return ""
 
     def divide(self, requests: list[Request]) -> tuple[Request, Request] | None:
-        """Split one of these requests, so that a further page can be fetched at the same time; ``None`` if none is worth it."""
+        """Split one of these requests, so that a further page can be fetched at the same time; ``None`` if none is worth splitting."""
         return None
 
     def round_arguments(
@@ -149,11 +149,11 @@ class Kind:
     def further(
         self, current: Round, notes: dict[str, dict[str, str]], old: pa.Table, fetched: pa.Table
     ) -> list[Request]:
-        """Return requests that follow from all pages of a round together. Those that were made before are ignored."""
+        """Return requests that follow from all pages of a round together. Requests that the round already has are ignored."""
         return []
 
     def pages_left(self, requests: list[Request], waiting: int) -> int:
-        """Return how many pages are left, as far as it is known."""
+        """Return how many pages are left, as far as boxnb knows."""
         return waiting
 
     def update_cost(self, box: Connection, rounds: list[Round]) -> str:
@@ -165,7 +165,7 @@ class Kind:
         """Return what a harvest of this dataset cannot know: what, why, and the calls that would settle it."""
         skipped = len(manifest.skipped(ended[-1].id))
         return [
-            (f"{skipped:,} listings", "the server refused them, or may not have returned all", None)
+            (f"{skipped:,} listings", "the server refused them, or may not have returned every entry", None)
         ] * bool(skipped)
 
     def remembered(self, current: Round, notes: dict[str, dict[str, str]]) -> list[tuple[str, str, str]]:
@@ -173,7 +173,7 @@ class Kind:
         return []
 
     def of_skipped(self, rows: pa.Table, column: str, skipped: list[dict[str, Any]], name: str = "id") -> Any:
-        """Return a mask of the rows that belong to a skipped listing; all, if it is not known which."""
+        """Return a mask of the rows that belong to a skipped listing; all rows, if it is not known which listing."""
         ids = [entry.get(name) for entry in skipped]
         if None in ids:
             return np.full(len(rows), fill_value=True)
@@ -184,7 +184,7 @@ class Users(Kind):
     """The users of the enterprise, one call for every 1000."""
 
     def start(self, arguments: dict[str, Any]) -> list[Request]:
-        """Return the first page of users."""
+        """Return the request for the first page of users."""
         params = {"user_type": arguments.get("user_type", "managed"), "fields": schema.fields(schema.USERS)}
         return [Request("/users", params=params, key="users")]
 
@@ -193,12 +193,12 @@ class Groups(Kind):
     """The groups of the enterprise. Box does not offer markers for them."""
 
     def start(self, arguments: dict[str, Any]) -> list[Request]:
-        """Return the first page of groups."""
+        """Return the request for the first page of groups."""
         return [Request("/groups", "offset", params={"fields": schema.fields(schema.GROUPS)}, key="groups")]
 
 
 class _ForEach(Kind):
-    """A dataset of one listing for each user or group, after a listing of these."""
+    """A dataset with one listing for each user or group. The users or groups are listed first."""
 
     each = ""
 
@@ -213,7 +213,7 @@ class _ForEach(Kind):
         return [self.of(item) for item in ids_of(content)]
 
     def of(self, item: str) -> Request:
-        """Return the first page for one user or group."""
+        """Return the request for the first page of one user or group."""
         raise NotImplementedError
 
 
@@ -221,12 +221,12 @@ class Memberships(_ForEach):
     """The memberships of all groups, at least one call for each group."""
 
     def start(self, arguments: dict[str, Any]) -> list[Request]:
-        """Return the first page of groups."""
+        """Return the request for the first page of groups."""
         params = {"fields": schema.fields(schema.GROUPS)}
         return [Request("/groups", "offset", params=params, memo={"lists": True}, key="groups")]
 
     def of(self, item: str) -> Request:
-        """Return the first page of memberships of a group."""
+        """Return the request for the first page of memberships of a group."""
         return Request(f"/groups/{item}/memberships", "offset", key=f"group {item}", memo={"id": item})
 
     def unseen(self, rows: pa.Table, skipped: list[dict[str, Any]]) -> Any:
@@ -242,7 +242,7 @@ class Trash(_ForEach):
         return unread(content) if request.memo.get("lists") else table.add(content, request.as_user)
 
     def start(self, arguments: dict[str, Any]) -> list[Request]:
-        """Return the first page of users."""
+        """Return the request for the first page of users."""
         params = {"user_type": "managed", "fields": "id,status"}
         return [Request("/users", params=params, memo={"lists": True}, key="users")]
 
@@ -253,7 +253,7 @@ class Trash(_ForEach):
         return [self.of(user) for user, status in users_of(content) if status != "inactive"]
 
     def of(self, item: str) -> Request:
-        """Return the first page of the trash of a user."""
+        """Return the request for the first page of a user's trash."""
         fields = {"fields": schema.fields(schema.ITEMS)}
         return Request(
             "/folders/trash/items", params=fields, as_user=item, key=f"trash {item}", memo={"id": item}
@@ -282,7 +282,7 @@ class Trash(_ForEach):
 
 
 SEEN_AS = (Column("seen_as", "text"),)
-"""The id of the user as whom an item was seen."""
+"""The id of the user an item was seen as."""
 
 
 def unread(content: bytes) -> Page:

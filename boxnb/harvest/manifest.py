@@ -148,7 +148,8 @@ class Manifest:
 
     def waiting(self, round_id: int, turn: int, limit: int, skip: set[int]) -> list[Request]:
         """Return requests that still need a page, oldest first, without those in ``skip``."""
-        order = "length(key), key" if turn else "id"  # in the same order in every run, if one after another
+        # Requests that run one after another do so in the same order in every run.
+        order = "length(key), key" if turn else "id"
         query = f"SELECT request, id, turn, key FROM units WHERE round = ? AND state = 'waiting' AND turn = ? ORDER BY {order} LIMIT ?"  # noqa: S608  one of two constants
         with self._reading() as database:
             rows = database.execute(query, (round_id, turn, limit + len(skip))).fetchall()
@@ -204,7 +205,7 @@ class Manifest:
             return int(database.execute(count, (round_id,)).fetchone()[0] - before)
 
     def retry(self, round_id: int) -> None:
-        """Fetch the pages again that the server has refused."""
+        """Queue the pages that the server refused, so that they are fetched again."""
         with self._transaction() as database:
             query = "UPDATE units SET state = 'waiting' WHERE round = ? AND state = 'refused' AND status IS NOT NULL"
             database.execute(query, (round_id,))
@@ -221,7 +222,7 @@ class Manifest:
                 )
 
     def take_out(self, files: Iterable[str], facts: dict[str, Any]) -> None:
-        """Do not list these parts any more, and fetch the pages in them again. Save facts in the same transaction."""
+        """Remove these parts from the list, and queue the pages in them again. Save facts in the same transaction."""
         with self._transaction() as database:
             for file in files:
                 database.execute("DELETE FROM parts WHERE file = ?", (file,))
@@ -241,9 +242,9 @@ class Manifest:
         new: Iterable[Listed] = (),
         notes: Iterable[tuple[str, str, str]] = (),
     ) -> None:
-        """End a round: list its rows in place of the ``old`` parts, and forget its units but those that Box refused.
+        """End a round: list its rows in place of the ``old`` parts, and forget its units, except those that Box refused.
 
-        ``counts`` are how many rows are new, changed and gone; ``None`` if only new rows were added, which are counted already.
+        ``counts`` are how many rows are new, changed and gone; ``None`` if only new rows were added, which are already counted.
         """
         with self._transaction() as database:
             database.executemany("DELETE FROM parts WHERE file = ?", [(file,) for file in old])
@@ -323,7 +324,7 @@ class Manifest:
 
 
 def _open_units(database: sqlite3.Connection, round_id: int, requests: Iterable[Request]) -> None:
-    """Save requests, each once. One with turn 1 is replaced by one with turn 0, or by one of an earlier user."""
+    """Save requests, each once. A request with turn 1 is replaced by one with turn 0, or by one as a user with a lower id."""
     database.executemany(
         "INSERT INTO units (round, key, turn, state, request) VALUES (?, ?, ?, 'waiting', ?) "
         "ON CONFLICT (round, key) DO UPDATE SET turn = excluded.turn, request = excluded.request "

@@ -17,7 +17,7 @@ VERSION = 1
 """The version of the tables below. A manifest with a later version was written by a newer boxnb."""
 
 UPGRADES: dict[int, tuple[str, ...]] = {}
-"""The statements that bring a manifest of each earlier version to the next one."""
+"""The statements that upgrade a manifest of each earlier version to the next one."""
 
 _TABLES = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -63,7 +63,7 @@ def create(file: Path, facts: dict[str, Any]) -> None:
 
 
 def connect(file: Path) -> sqlite3.Connection:
-    """Open the file, and bring it to the present version.
+    """Open the file, and upgrade it to the current version.
 
     Raises
     ------

@@ -25,7 +25,7 @@ def harvest(
     **arguments: Any,
 ) -> Harvest:
     """
-    Return a harvest: a pull that is saved as it goes, and that continues after anything.
+    Return a harvest: a pull that is saved as it goes, and that resumes after any interruption.
 
     No call is made. ``run()`` starts it or continues it; the same line finds the same harvest again.
 

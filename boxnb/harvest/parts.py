@@ -1,4 +1,4 @@
-"""The Parquet files of a harvest: each is written aside, flushed and renamed, and never changed afterwards."""
+"""The Parquet files of a harvest: each is written as a draft, flushed, renamed, and never changed afterwards."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ROWS = "rows"
 """The folder with the current rows, which any program can read."""
 
 HISTORY = "history"
-"""The folder with rows as they were before they changed or went."""
+"""The folder with rows as they were before they changed or disappeared."""
 
 FETCHED = "fetched"
 """The folder with the pages of a round that has not been compared yet."""
@@ -81,7 +81,7 @@ def write(folder: Path, tables: Iterable[pa.Table], times: str | None, *, small:
     Raises
     ------
     HarvestError
-        The file cannot be written, for example because the disk is full. Nothing is left of it.
+        The file cannot be written, for example because the disk is full. No draft remains.
     """
     file = folder / f"{secrets.token_hex(8)}.parquet"
     draft = file.with_name(f".{file.stem}.draft")

@@ -27,7 +27,7 @@ ATTEMPTS = 5
 
 
 class Reader:
-    """Reads the parts that the manifest lists at that moment, even while a run goes on."""
+    """Reads the parts that the manifest lists at that moment, even during a run."""
 
     def __init__(self, kind: Kind, folder: Path, manifest: Manifest) -> None:
         self._kind, self._folder, self._manifest = kind, folder, manifest
@@ -38,7 +38,7 @@ class Reader:
         columns: Sequence[Column],
         only: Mapping[str, Sequence[str]] | None = None,
     ) -> pa.Table:
-        """Return the rows in some folders with these columns, or those whose columns have one of the values ``only``."""
+        """Return the rows in some folders with these columns; with ``only``, those whose columns have one of its values."""
         for attempt in range(1, ATTEMPTS + 1):
             files = self.files(*places)
             try:
@@ -101,7 +101,7 @@ class Reader:
         return parts.in_time_order(then, self._kind.key[-1]) if self._kind.appends else then
 
     def changes(self, since: int, ended: list[Round]) -> pd.DataFrame:
-        """Return the rows that appeared, changed or went after a time in microseconds, each once."""
+        """Return the rows that appeared, changed or disappeared after a time in microseconds, each once."""
         kind = self._kind
         shown = [*CHANGE, *kind.kept, *parts.REPLACED]
         now = self.table([parts.ROWS], kind.kept)
@@ -198,7 +198,7 @@ def _quoted(text: str) -> str:
 
 
 def round_at(time: int, ended: list[Round]) -> int:
-    """Return when the last round began that had begun by a time.
+    """Return the start of the last round that began at or before a time.
 
     Raises
     ------

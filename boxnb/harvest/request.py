@@ -15,7 +15,7 @@ class Request(NamedTuple):
     path : str
         The endpoint.
     paging : {"marker", "offset", "position"}
-        How its pages are numbered; ``at`` is the number of this page, ``None`` for the first.
+        How its pages are addressed; ``at`` is the marker, offset or stream position of this page, ``None`` for the first.
     params : dict
         The other parameters of the call.
     as_user : str or None

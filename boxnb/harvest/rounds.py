@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from ..api.connection import Connection
 
 REPAIR = "repair"
-"""The kind of a round that fetches rows again whose parts were damaged."""
+"""The kind of a round that fetches the rows of damaged parts again."""
 
 CLOCK_TOLERANCE = 300
-"""How many seconds the clock may go back between two rounds without a word."""
+"""How many seconds the clock may go back between two rounds without an error."""
 
 
 class Rounds:
@@ -76,7 +76,7 @@ class Rounds:
         return Budget(calls, (now + (now - time) if is_span else time).timestamp())
 
     def lacks_rows(self) -> bool:
-        """Return whether damaged parts were taken out whose rows have not been fetched again."""
+        """Return whether the rows of damaged parts that were removed have yet to be fetched again."""
         rounds = self._manifest.rounds() if self._manifest.exists else []
         is_repairing = bool(rounds) and rounds[-1].kind == REPAIR and rounds[-1].ended is None
         return is_repairing or (bool(rounds) and self._manifest.facts().get("again") is not None)
@@ -88,7 +88,7 @@ class Rounds:
 
     @contextmanager
     def holding(self, doing: str) -> Iterator[None]:
-        """Hold the lock, with the folders in place and without the leftovers of a process that was killed."""
+        """Hold the lock. Create missing folders, and delete what a killed process left behind."""
         for name in ("", *parts.PLACES):
             private_files.private_folder(self._folder / name)
         with lock.holding(self._folder, doing):
@@ -103,13 +103,13 @@ class Rounds:
         facts, account = self._manifest.facts(), account_of(self._box)
         if facts["dataset"] != self._kind.name or facts["arguments"] != self._arguments:
             raise ArgumentError(
-                f"The harvest in {self._folder} is of {facts['dataset']} with {facts['arguments'] or 'no arguments'}. "
+                f"The folder {self._folder} has a harvest of {facts['dataset']} with {facts['arguments'] or 'no arguments'}. "
                 "Pass the same arguments, or another name or folder."
             )
         if facts["account"] and account and facts["account"] != account:
             raise HarvestError(
                 f"The harvest in {self._folder} belongs to another sign-in ({facts['account']}). "
-                "Nothing was mixed. Connect with that profile, or choose another name or folder.",
+                "Nothing was changed. Connect with that profile, or choose another name or folder.",
                 self._folder,
             )
 
@@ -141,16 +141,15 @@ class Rounds:
                 current = rounds[-1] if rounds else self._begin("run", rounds)
                 if not self._round(current, budget, executor, lanes):
                     return
-                # An older first run is followed by an update; a round that has just begun, or an update, is up to date.
+                # After an earlier first run or repair, an update is due. A round that has just begun, or an update, is up to date.
                 needs_update = update and bool(rounds) and current.kind in ("run", REPAIR)
             if self._manifest.facts().get("again") is not None:
                 left = budget.after(self._box.session.ledger.calls - before)
                 repair = self._begin(REPAIR, self._manifest.rounds())
                 if not self._round(repair, left, executor, lanes):
                     return
-                needs_update = (
-                    needs_update and self._kind.appends
-                )  # otherwise everything has just been fetched
+                # If rows can change, the repair has just fetched everything.
+                needs_update = needs_update and self._kind.appends
             if needs_update:
                 left = budget.after(self._box.session.ledger.calls - before)
                 kind = "full walk" if full else "update"
@@ -238,13 +237,13 @@ class Rounds:
         )
 
     def _report(self, current: Round) -> None:
-        """Remember what a whole run cost, and warn if something could not be read."""
+        """Remember what a whole run cost, and warn if a listing could not be read."""
         if current.kind not in ("update", REPAIR):
             calls = next(entry.calls for entry in self._manifest.rounds() if entry.id == current.id)
             rows = self._manifest.rows(parts.ROWS)
             self._box.session.ledger.remember(f"harvest {self._kind.name}", rows=rows, calls=calls)
         if skipped := self._manifest.skipped(current.id):
-            some = f"{len(skipped)} parts of it" if len(skipped) > 1 else "A part of it"
+            some = f"{len(skipped)} listings" if len(skipped) > 1 else "One listing"
             warn(
                 f"The harvest of {self._kind.name} is not complete. {some} could not be read. See frame().attrs['skipped']."
             )

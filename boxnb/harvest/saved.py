@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 class Harvest:
     """A pull that is saved as a folder of Parquet files; :func:`boxnb.harvest.harvest` returns it.
 
-    Each row has ``first_seen``, ``seen_since`` (in its present form) and ``last_seen``, which are the times at which those
+    Each row has ``first_seen``, ``seen_since`` (in its current form) and ``last_seen``, which are the times at which those
     rounds began, in UTC. A *round* is the first run or one update.
 
     Attributes
@@ -37,7 +37,7 @@ class Harvest:
     folder : Path
         The folder with the manifest and all parts.
     path : Path
-        The folder with the current rows, which pandas, DuckDB, Dask and Spark read as it is. Read it when no run is going on.
+        The folder with the current rows, which pandas, DuckDB, Dask and Spark read as it is. Do not read it during a run.
     source : Harvest or None
         The harvest of the content that this one is made from. It is run and updated first.
     """
@@ -79,8 +79,8 @@ class Harvest:
         lanes: int | None = None,
     ) -> Harvest:
         """
-        Start the harvest, or continue where it stopped; do nothing if it is complete. Rows whose parts :meth:`verify` took
-        out are fetched again.
+        Start the harvest, or continue where it stopped; do nothing if it is complete. It also fetches the
+        rows of parts that :meth:`verify` removed.
 
         Parameters
         ----------
@@ -133,7 +133,7 @@ class Harvest:
         max_calls, until, executor, lanes
             As for :meth:`run`.
         full : bool
-            Walk all content again, which also finds what events cannot tell; see :attr:`doubts`.
+            Walk all content again, which also finds what events do not report; see :attr:`doubts`.
 
         Returns
         -------
@@ -171,8 +171,8 @@ class Harvest:
         Returns
         -------
         pandas.DataFrame
-            The columns of the dataset, then ``first_seen``, ``seen_since`` and ``last_seen``. Events are in order of time.
-            ``attrs["complete"]`` is False if the first run has not ended or Box refused a part; ``attrs["skipped"]`` lists those.
+            The columns of the dataset, then ``first_seen``, ``seen_since`` and ``last_seen``. Events are sorted by time.
+            ``attrs["complete"]`` is False if the first run has not ended or Box refused a listing; ``attrs["skipped"]`` lists those.
 
         Raises
         ------
@@ -198,7 +198,7 @@ class Harvest:
         """
         Run SQL on the harvest, and return the result as a DataFrame. This needs the extra ``explore``.
 
-        The table ``harvest`` has the current rows, ``history`` those that changed or went (with ``replaced_at``). The query
+        The table ``harvest`` has the current rows, ``history`` those that changed or disappeared (with ``replaced_at``). The query
         cannot read any other file.
 
         Raises
@@ -230,14 +230,14 @@ class Harvest:
 
     def changes(self, since: When) -> pd.DataFrame:
         """
-        Return what appeared, changed or went since a time, each once.
+        Return the rows that appeared, changed or disappeared since a time, each once.
 
         Returns
         -------
         pandas.DataFrame
             ``change`` is ``new``, ``changed`` or ``gone``; ``changed_columns`` names the columns that differ, separated by
             commas. Then the columns of :meth:`frame`, with the values that the row has now, or had last; ``replaced_at`` is
-            when it was found gone. A row that appeared and went in between is ``gone``.
+            when it was found gone. A row that appeared and disappeared in between is ``gone``.
         """
         self._require_started()
         time = microseconds(time_of(since, timestamp(self._rounds.now())))
@@ -273,7 +273,7 @@ class Harvest:
 
     @property
     def complete(self) -> bool:
-        """Whether the first run has ended, the server refused nothing in the last round that ended, and no damaged part is missing."""
+        """Whether the first run has ended, the server refused nothing in the last round that ended, and no rows of damaged parts are missing."""
         ended = self._rounds.ended()
         source_complete = self.source is None or self.source.complete
         if not ended or self._rounds.lacks_rows():
@@ -298,7 +298,7 @@ class Harvest:
         Parameters
         ----------
         repair : bool
-            Take damaged and missing parts out, so that the next :meth:`run` or :meth:`update` fetches their rows again:
+            Remove damaged and missing parts, so that the next :meth:`run` or :meth:`update` fetches their rows again:
             the pages of a run that has not ended, the events of the same time, or everything for other datasets. Restore
             them from a backup instead if you can: the history cannot be fetched, and rows that are fetched again count as
             new. :attr:`doubts` says how many rows this concerns.
@@ -311,7 +311,7 @@ class Harvest:
         Raises
         ------
         HarvestInUseError
-            Another process is working on it, so it cannot be repaired now.
+            Another process is working on it, so boxnb cannot repair it now.
         """
         if not truth(repair, "repair"):
             return care.verify(self.folder, self._manifest)[0]

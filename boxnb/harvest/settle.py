@@ -1,6 +1,6 @@
 """End a round: compare its rows with those before, so that each row keeps when it was first and last seen.
 
-Rows that changed or went move to the history. No calls are made, and a kill at any moment only means that it is done again.
+Rows that changed or disappeared move to the history. This makes no calls; after a kill at any moment, the next run repeats it.
 """
 
 from __future__ import annotations

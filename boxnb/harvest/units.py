@@ -120,7 +120,7 @@ def _end_of(steps: Turning) -> str | None:
     except StopIteration as end:
         doubt: str | None = end.value
         return doubt
-    raise AssertionError("a listing went on after its last page")
+    raise AssertionError("a listing continued after its last page")
 
 
 def with_times(table: pa.Table, seen: int) -> pa.Table:

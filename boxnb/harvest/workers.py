@@ -140,7 +140,7 @@ _sessions = threading.local()
 
 
 def _session(verify: bool | str | None) -> Session:
-    """Return this thread's session, so that its connections are used again."""
+    """Return this thread's session, so that its connections are reused."""
     if getattr(_sessions, "verify", ...) != verify:
         _sessions.verify, _sessions.session = verify, unsigned_session(verify)
     session: Session = _sessions.session
@@ -207,7 +207,7 @@ class Workers:
             token = session.auth.token().access_token
             future, executor = self._submit(kind.name, units, seen, token)
             error = future.exception()
-            if error is not None:  # not of the unit, whose errors are part of the result
+            if error is not None:  # of the executor: the result has the errors of the unit
                 lost = type(error).__name__
                 self._discard(executor)
                 continue

@@ -25,7 +25,7 @@ NOT_REPORTED = [
     "modified_by_name",
     "modified_by_login",
 ]
-"""The columns of a folder that change when something below it changes, which events do not tell."""
+"""The columns of a folder that change when something below it changes, which events do not report."""
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ class Company:
 
 
 def test_a_harvest_equals_a_walk(little: Sandbox, box: boxnb.Box) -> None:
-    """A harvest has the same rows as ``reports.content``, in the same order, for as many calls."""
+    """A harvest has the same rows as ``reports.content``, in the same order, and takes as many calls."""
     walked = reports.content(box)
     listed = listings(little)
     harvest = box.harvest("content").run()
@@ -139,7 +139,7 @@ def test_a_harvest_equals_a_walk(little: Sandbox, box: boxnb.Box) -> None:
 
 
 def test_an_update_equals_a_new_walk(little: Sandbox, box: boxnb.Box) -> None:
-    """After random changes, an update equals a new walk but for what events do not report, and lists only what changed."""
+    """After random changes, an update equals a new walk except for what events do not report, and lists only what changed."""
     harvest = box.harvest("content").run()
     first = harvest.frame()
     frames = {harvest.rounds["begun"].iloc[-1]: first}
@@ -180,7 +180,7 @@ def test_an_update_equals_a_new_walk(little: Sandbox, box: boxnb.Box) -> None:
 
 
 def test_an_update_lists_only_the_folders_that_changed(little: Sandbox, box: boxnb.Box) -> None:
-    """One new file takes one listing; nothing new takes none."""
+    """After one new file, an update lists one folder; without changes, it lists none."""
     harvest = box.harvest("content").run()
     company = Company(box, harvest.frame(), 1)
     file = company.pick("file")
@@ -203,7 +203,7 @@ def test_an_update_lists_only_the_folders_that_changed(little: Sandbox, box: box
 
 
 def test_a_deleted_folder_takes_everything_below_it(little: Sandbox, box: boxnb.Box) -> None:
-    """When a folder goes, its content goes too; when it comes back, it is walked again."""
+    """When a folder disappears, its content does too; when it comes back, an update walks it again."""
     harvest = box.harvest("content").run()
     rows = harvest.frame()
     nested = rows[(rows["type"] == "folder") & (rows["ownership"] == "active")]
@@ -227,7 +227,7 @@ def test_only_some_users(little: Sandbox, box: boxnb.Box) -> None:
     walked = reports.content(box, people_of=users)
     assert set(differences(harvest.frame(), walked)) <= {
         "seen_as"
-    }  # of two users who see an item, either may be named
+    }  # either of two users who see an item may be named
 
 
 def test_collaborations_and_links_are_made_from_the_content(little: Sandbox, box: boxnb.Box) -> None:
@@ -254,7 +254,7 @@ def test_collaborations_and_links_are_made_from_the_content(little: Sandbox, box
 
 
 def test_refusing_everyone_ends_the_walk(little: Sandbox, box: boxnb.Box) -> None:
-    """If the app may not use As-User, the run ends with one sentence, and calls for the other users are not wasted."""
+    """If the app may not use As-User, the run ends with one sentence, and does not waste calls on the other users."""
     little.change_app(box.profile.client.client_id, scopes=["manage_managed_users"])
     sign_in(little, "weak")
     harvest = boxnb.connect("weak").harvest("content")

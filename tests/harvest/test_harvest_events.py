@@ -1,4 +1,4 @@
-"""A harvest of admin events: complete, each event once, continued after a kill, updated with few calls."""
+"""A harvest of admin events: it is complete, has each event once, continues after a kill, and is updated with few calls."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_a_failed_page_keeps_the_others(free: Sandbox, box: boxnb.Box, kind: str
 
 
 def test_a_budget_stops_a_run_and_the_next_continues(free: Sandbox, box: boxnb.Box) -> None:
-    """``max_calls`` is never exceeded; runs with a budget reach the end together."""
+    """No run exceeds ``max_calls``; several runs with a budget complete the harvest."""
     harvest = box.harvest("events", since="366D")
     made = []
     while not harvest.complete:
@@ -112,7 +112,7 @@ def test_a_budget_stops_a_run_and_the_next_continues(free: Sandbox, box: boxnb.B
 
 
 def test_until_stops_a_run(free: Sandbox, box: boxnb.Box) -> None:
-    """A run that should end before now makes no call."""
+    """A run that should end before now does not make a call."""
     harvest = box.harvest("events", since="30D")
     calls(free)
     harvest.run(until=pd.Timestamp(free.clock.now() - 3600, unit="s", tz="UTC"))
@@ -122,7 +122,7 @@ def test_until_stops_a_run(free: Sandbox, box: boxnb.Box) -> None:
 
 
 def test_an_update_fetches_what_is_new_with_few_calls(free: Sandbox, box: boxnb.Box) -> None:
-    """Events that arrive late and new ones are added, each once, for a few calls."""
+    """An update adds new events and those that arrive late, each once, with a few calls."""
     harvest = box.harvest("events", since="366D").run()
     first = harvest.frame()
     for name in ("a", "b", "c"):

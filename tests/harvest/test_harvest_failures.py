@@ -70,7 +70,7 @@ def test_a_full_disk_is_said_and_loses_nothing(box: boxnb.Box, monkeypatch: pyte
 
 
 def test_a_file_size_limit_is_said(box: boxnb.Box, tmp_path: Path) -> None:
-    """A write that the system refuses is reported in one sentence, by a real process with a real limit."""
+    """A real process with a real limit reports a write that the system refuses, in one sentence."""
     code = """
 import resource, signal, sys, boxnb
 from boxnb.errors import HarvestError
@@ -96,7 +96,7 @@ except HarvestError as error:
 
 @pytest.mark.parametrize("damage", ["truncated", "changed", "missing"])
 def test_verify_finds_a_damaged_part(harvest: Harvest, damage: str) -> None:
-    """A part that was truncated, changed or deleted is found, and reading it says what to do."""
+    """``verify`` finds a part that was truncated, changed or deleted, and reading it says what to do."""
     assert harvest.verify().empty
     file = next(harvest.path.glob("*.parquet"))
     content = file.read_bytes()
@@ -119,7 +119,7 @@ def test_verify_finds_a_damaged_part(harvest: Harvest, damage: str) -> None:
 
 
 def test_a_part_without_a_row_is_swept(harvest: Harvest) -> None:
-    """What a killed process left is found by ``verify``, not read, and deleted by the next run."""
+    """``verify`` finds what a killed process left behind; no read uses it, and the next run deletes it."""
     stray = harvest.path / "0123456789abcdef.parquet"
     stray.write_bytes(next(harvest.path.glob("*.parquet")).read_bytes())
     draft = harvest.path / ".0123456789abcdee.draft"
@@ -133,7 +133,7 @@ def test_a_part_without_a_row_is_swept(harvest: Harvest) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"not a database" * 100, b"SQLite format 3\0" + b"\xff" * 5000])
 def test_a_damaged_manifest_is_said(harvest: Harvest, box: boxnb.Box, content: bytes) -> None:
-    """A damaged manifest is reported, by ``verify`` too; the parts are not touched."""
+    """A damaged manifest is reported, also by ``verify``; the parts are unchanged."""
     before = files_of(harvest)
     file = harvest.folder / manifest_file.FILE
     harvest._manifest.close()
@@ -167,7 +167,7 @@ def test_a_newer_manifest_is_refused_and_an_older_one_is_read(
 
 
 def test_columns_that_an_older_version_did_not_save_are_missing(harvest: Harvest) -> None:
-    """A part without a column, or with one that was dropped since, is read."""
+    """Reading works for a part that lacks a column, or has one that was dropped since."""
     file = next(harvest.path.glob("*.parquet"))
     table = pq.read_table(file)
     pq.write_table(
@@ -284,7 +284,7 @@ def test_the_folder_is_private(harvest: Harvest) -> None:
 
 
 def test_compared_datasets_say_what_changed(free: Sandbox, box: boxnb.Box, harvest: Harvest) -> None:
-    """New, changed and departed users are named once, and the earlier state can be read."""
+    """An update returns a changed user once, and the earlier state can be read."""
     first = harvest.frame()
     user = first.iloc[5]
     assert box.session.put(f"/users/{user['id']}", json={"name": "Changed Name"}).status_code == 200

@@ -1,4 +1,4 @@
-"""Damaged parts are taken out on request, and their rows are fetched again."""
+"""``verify(repair=True)`` removes damaged parts, and the next run fetches their rows again."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def calls(sandbox: Sandbox) -> int:
 
 @pytest.mark.parametrize("how", ["truncated", "bit", "missing"])
 def test_a_damaged_part_of_users_is_fetched_again(free: Sandbox, box: boxnb.Box, how: str) -> None:
-    """Without repair, nothing is taken out; with it, the next run fetches the rows again, and the doubts say so."""
+    """Without repair, nothing is removed; with it, the next run fetches the rows again, and the doubts say so."""
     harvest = box.harvest("users").run()
     before = harvest.frame()
     file = next(harvest.path.glob("*.parquet"))
@@ -74,7 +74,7 @@ def test_a_damaged_part_of_users_is_fetched_again(free: Sandbox, box: boxnb.Box,
 
 @pytest.mark.parametrize("how", ["truncated", "bit"])
 def test_damaged_events_are_fetched_again(free: Sandbox, box: boxnb.Box, how: str) -> None:
-    """Only the events of the same time are fetched again, and the next update continues where the last one ended."""
+    """The run fetches only the events of the same time again, and the next update continues where the last one ended."""
     harvest = box.harvest("events", since="366D").run(max_calls=12)
     free.clock.advance(1)
     before = box.harvest("events", since="366D", name="whole").run()
@@ -132,7 +132,7 @@ def test_a_damaged_part_of_content_is_walked_again(free: Sandbox, box: boxnb.Box
 
 
 def test_the_history_cannot_be_fetched_again(free: Sandbox, box: boxnb.Box) -> None:
-    """A damaged part of the history is taken out without a further call, and the doubts say what is lost."""
+    """Repair removes a damaged part of the history without a further call, and the doubts say what is lost."""
     harvest: Harvest = box.harvest("users").run()
     user = harvest.frame().iloc[5]
     assert box.session.put(f"/users/{user['id']}", json={"name": "Changed Name"}).status_code == 200

@@ -1,4 +1,4 @@
-"""Units in other processes: the same rows, a worker that dies loses nothing, and no worker learns a long-lived secret."""
+"""Units in other processes: they return the same rows, a worker that dies loses nothing, and no worker learns a long-lived secret."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def test_a_token_that_expires_is_refreshed_by_the_driver(little: Sandbox, box: b
 
 
 def test_a_unit_token_is_never_printed(box: boxnb.Box) -> None:
-    """The token can be pickled, but no repr, string or format shows it; a message has no other secret."""
+    """The token can be pickled, but no repr, string or format shows it; a message to a worker contains no other secret."""
     secret = Secret("a-very-secret-token")
     access = Access("https://api.box.com/2.0", "Box", None, UnitToken(secret))
     for text in (repr(access), str(access), f"{access.token}", repr([access.token])):
