@@ -55,11 +55,11 @@ def probe(profile: store.Profile, *, clock: Clock = time.time) -> Iterator[tuple
     except BoxNotebookError as error:
         yield "look", str(error)
         return
-    yield ("ok", "The server takes the sign-in.") if path else ("look", _UNKNOWN.format(status=200))
+    yield ("ok", "The server accepts the sign-in.") if path else ("look", _UNKNOWN.format(status=200))
 
 
 _UNKNOWN = (
-    "The server responded with {status} to its own URL, which does not show whether it takes the sign-in. Save it with "
+    "The server responded with {status} to its own URL, which does not show whether it accepts the sign-in. Save it with "
     "probe='/PATH' of a call that needs one."
 )
 

@@ -1,6 +1,6 @@
 """Explain what a server other than Box refused, in one message: what happened, why, and what to do.
 
-A 401 means different things: the secrets are wrong, the server does not take this kind of sign-in, or a token has expired.
+A 401 means different things: the secrets are wrong, the server does not accept this kind of sign-in, or a token has expired.
 ``WWW-Authenticate`` says which, if the server sends it (RFC 9110 11.6.1).
 """
 
@@ -19,7 +19,7 @@ from ..redaction import one_line
 from ..store.method import BASIC, KEY
 
 _SCHEMES = {BASIC: ("basic",), KEY: ()}
-"""The schemes of ``WWW-Authenticate`` that fit a kind of sign-in. A key may be sent under any."""
+"""The schemes of ``WWW-Authenticate`` that fit a kind of sign-in. A key can be sent under any scheme."""
 
 
 def words(response: requests.Response) -> str:
@@ -39,7 +39,7 @@ def unauthorized(response: requests.Response, profile: store.Profile) -> str:
     ):
         offered = ", ".join(sorted(schemes & {"bearer", "negotiate", "digest", "ntlm"}))
         return (
-            f"{host} does not take a user name and password with each call (401): it asks for {offered}. Save the server "
+            f"{host} does not accept a user name and password with each call (401): it asks for {offered}. Save the server "
             "again with another kind of sign-in, such as kind='login' or kind='client_credentials'."
         )
     further = method.secret_headers
@@ -54,14 +54,14 @@ def unauthorized(response: requests.Response, profile: store.Profile) -> str:
             refusal = refusal.replace(" (401)", f"{names} (401)")
         if challenge or error_of(response)[1]:
             return refusal
-        # Jamf Pro's Classic API, where Basic is off since 11.5.0, answers so.
+        # Jamf Pro's Classic API, where Basic has been off since 11.5.0, responds this way.
         return refusal.replace(
             "Save them again.", "Save them again, or with another kind if Basic is off there."
         )
     header = method.settings.get("header", "Authorization")
     return (
-        f"{host} refused the key in {header}{names} (401): it is wrong, was revoked, or has expired.{words(response)} Make a "
-        "new one on the server, and save it."
+        f"{host} refused the key in {header}{names} (401): it is wrong, was revoked, or has expired.{words(response)} Create "
+        "a new one on the server, and save it."
     )
 
 

@@ -48,7 +48,7 @@ FIELDS = {
         Field("redirect_uri", "Redirect URI", optional=True),
     ),
 }
-"""What each kind of sign-in needs besides the server's URL."""
+"""What each kind of sign-in needs in addition to the server's URL."""
 
 SETTINGS = (
     *(
@@ -79,7 +79,7 @@ _URLS = ("login_url", "keep_alive_url", "end_url", "token_url", "authorize_url",
 
 
 def kind_of(preset: Preset, kind: str | None) -> str:
-    """Return the kind of sign-in: the one that is asked for, or the one that the preset advises.
+    """Return the kind of sign-in: the one that is asked for, or the one that the preset recommends.
 
     Raises
     ------

@@ -213,7 +213,7 @@ def turn(
     start: Any,
     params: dict[str, Any],
 ) -> Generator[Any, None, str | None]:
-    """Fetch all pages of a listing, and yield after each the value to resume from; ``None`` after the last.
+    """Fetch all pages of a listing. After each, yield the value to resume from; ``None`` after the last.
 
     Parameters
     ----------

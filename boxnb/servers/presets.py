@@ -22,7 +22,7 @@ class Preset(NamedTuple):
     name, title : str
         The name in code, and the product's name in messages; an empty title stands for the server's host name.
     kinds : tuple of str
-        The kinds of sign-in that the product offers, the advised one first.
+        The kinds of sign-in that the product offers, the recommended one first.
     settings : dict of str to str
         Settings of :class:`boxnb.store.Method`. A setting that starts with ``/`` is a path below the server's URL.
     secret_headers : dict of str to tuple of str
@@ -61,7 +61,7 @@ JAMF_PRO = Preset(
     },
     secret_headers={},
     headers={"Accept": "application/json"},
-    # 100 is the server's own default; the most is 2000 (the SDK).
+    # 100 is the server's own default; the maximum is 2000 (the SDK).
     pages=Pages(
         "page", name="page", size_name="page-size", size=100, first=0, rows="results", total="totalCount"
     ),

@@ -53,7 +53,7 @@ def save(
         The base URL of the server's API.
     preset : {"plain", "jamf-pro", "workspace-one"}
     kind : {"basic", "header_key", "login", "client_credentials", "authorization_code"}, optional
-        By default, the kind that the preset advises.
+        By default, the kind that the preset recommends.
     secrets : dict of str to str or Secret, optional
         ``password``, ``key`` or ``client_secret``, and ``header:NAME`` for further secret headers. For programs that read
         them elsewhere: never write one in a notebook.
@@ -151,7 +151,7 @@ def every_name() -> list[str]:
 
 @sealed
 def any_profile(name: str) -> store.Profile | None:
-    """Return a profile of Box or a server, also one that an older boxnb saved; ``None`` if there is none.
+    """Return a profile of Box or a server, even one that an older boxnb saved; ``None`` if it does not exist.
 
     Raises
     ------
@@ -252,7 +252,7 @@ def _old_file(name: str) -> Path:
 
 
 def _old_server(name: str) -> store.Profile | None:
-    """Return a server from the file that an older ``boxnb.basic`` wrote; ``None`` if there is none."""
+    """Return a server from the file that an older ``boxnb.basic`` wrote; ``None`` if it does not exist."""
     file = _old_file(name)
     try:
         saved: Any = json.loads(private_files.read_private(file))

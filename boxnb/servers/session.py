@@ -1,4 +1,4 @@
-"""A ``requests`` session for one saved server: always signed, only to that server, retried by the one rule of boxnb."""
+"""A ``requests`` session for one saved server: always signed, only to that server, with boxnb's one rule for retries."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Sign requests with saved secrets that do not expire: a user name and a password, or a key in a header.
 
-Until the server has accepted the secrets once, only one process at a time sends them. If the server refuses them, nobody
-sends them again until they are saved again: a server may lock an account after a few wrong passwords.
+Until the server has accepted the secrets once, only one process at a time sends them. If the server refuses them, no
+process sends them again until they are saved again: a server may lock an account after a few wrong passwords.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ def test_client_credentials(server: Independent, client_auth: str) -> None:
 
 
 def test_refused_client_credentials(server: Independent) -> None:
-    """A wrong secret and a foreign scope each have a sentence."""
+    """A wrong secret and a scope that the server does not grant each have a message of their own."""
     save(server, "client_credentials", secret="wrong")
     with pytest.raises(InvalidClientError, match="client ID or the client secret was refused"):
         servers.connect("independent").get_json("/api/rows")
@@ -74,7 +74,7 @@ def test_refused_client_credentials(server: Independent) -> None:
 
 
 def test_authorization_code(server: Independent) -> None:
-    """A person signs in once, with PKCE; then refresh tokens, each for one use, and a sign-out that revokes."""
+    """A person signs in once, with PKCE; then each refresh token works once, and signing out revokes the last one."""
     save(server, "authorization_code")
     with pytest.raises(NotSignedInError):
         servers.connect("independent")

@@ -1,4 +1,4 @@
-"""Many processes share one sign-in that needs no person: one new token per expiry, and a kill at any point loses nothing."""
+"""Many processes share one sign-in that works without a person: one new token per expiry, and a kill at any point loses nothing."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ CALLS: list[tuple[Any, str]] = [
     (socket.socket, "sendall"),
     (socket.socket, "recv_into"),
 ]
-"""The system calls for a new token that concern the file, the lock or the socket."""
+"""The system calls on the file, the lock or the socket while a new token is fetched."""
 
 
 def account(sandbox: Sandbox, name: str) -> dict[str, Any]:
-    """Return the counters of the practice server that a name of `practice_servers` belongs to."""
+    """Return the counters of the practice server with this name in `practice_servers`."""
     return sandbox.other_servers()[name.partition("-")[0]]
 
 
@@ -69,7 +69,7 @@ def test_keep_alive_is_used_while_the_token_is_valid(sandbox: Sandbox) -> None:
 
 
 def fetch_and_kill(name: str, point: int, report: Path) -> bool:
-    """Make a call that has to get a new token, in a child that kills itself at one point. Return whether it reached it."""
+    """Make a call that has to get a new token, in a child that kills itself at one point. Return whether it reached that point."""
     child = os.fork()
     if child:
         _, status = os.waitpid(child, 0)

@@ -32,7 +32,7 @@ def older_entry(name: str, url: str, username: str = "reader", password: str = P
 
 
 def test_an_older_entry_works_before_and_after_the_move(capsys: pytest.CaptureFixture[str]) -> None:
-    """``boxnb.basic``, ``boxnb.servers`` and the search for secrets know it; one command moves it."""
+    """``boxnb.basic``, ``boxnb.servers`` and the search for secrets find an older server; one command moves it."""
     with devices.Devices() as practice:
         file = older_entry("devices", practice.url, practice.username, practice.password)
         assert servers.names() == ["devices"] and basic.path("devices") == file
@@ -60,7 +60,7 @@ def test_a_move_that_was_killed_is_completed() -> None:
 
 
 def test_saving_again_replaces_an_older_entry() -> None:
-    """The older file goes away, so that no old password stays on this computer."""
+    """The older file is deleted, so that no old password stays on this computer."""
     file = older_entry("devices", "http://127.0.0.1:9")
     basic.save("devices", "http://127.0.0.1:9", "reader", "a-new-password-of-tests")
     assert not file.exists()
@@ -84,7 +84,7 @@ def test_what_cannot_be_moved_stays() -> None:
 
 
 def test_an_older_entry_with_a_wrong_password_is_sent_at_most_once_by_a_session() -> None:
-    """It has no profile in which a refusal could be saved, so the session remembers it."""
+    """An older entry does not have a profile that could save a refusal, so the session remembers the refusal."""
     requests: list[bytes] = []
 
     def reply(connection: object) -> None:

@@ -1,4 +1,4 @@
-"""Every way in which a server can refuse or fail: one right sentence, and never a retry that locks an account."""
+"""Every way in which a server can refuse or fail: the right sentence, and never a retry that locks an account."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_wrong_secret_is_sent_once(sandbox: Sandbox, name: str, wrong: str, wo
 
 
 def test_a_locked_account(sandbox: Sandbox) -> None:
-    """The message says that the account is locked; after it was unlocked, the doctor tries the same password again."""
+    """The message says that the account is locked; once it is unlocked, the doctor tries the same password again."""
     save(sandbox, "jamf-login")
     sandbox.change_other("jamf", locked=True)
     message = str(refused("jamf-login", LISTINGS["jamf-login"]))
@@ -182,7 +182,7 @@ def test_a_proxy_page_instead_of_a_token(
 
 
 def test_a_password_is_not_sent_again_after_a_lost_response(sandbox: Sandbox) -> None:
-    """The server may have counted it as a wrong one; client credentials are sent again."""
+    """The server may have counted a wrong password, so boxnb does not repeat it. It does send client credentials again."""
     for name, path, sent in (("jamf-login", "auth/token", 1), ("jamf-client", "oauth/token", 2)):
         save(sandbox, name)
         sandbox.record(clear=True)
@@ -199,7 +199,7 @@ def test_a_password_is_not_sent_again_after_a_lost_response(sandbox: Sandbox) ->
 CHALLENGES: list[tuple[str, dict[str, str], str]] = [
     ("basic", {}, "Save them again, or with another kind if Basic is off there."),
     ("basic", {"WWW-Authenticate": 'Basic realm="x"'}, "refused the user name or the password of 'reader' (401). Save them again."),
-    ("basic", {"WWW-Authenticate": 'Bearer realm="x"'}, "does not take a user name and password with each call (401): it asks for bearer."),
+    ("basic", {"WWW-Authenticate": 'Bearer realm="x"'}, "does not accept a user name and password with each call (401): it asks for bearer."),
     ("basic", {"WWW-Authenticate": 'Bearer realm="x", Basic realm="x"'}, "Save them again."),
     ("header_key", {}, "refused the key in Authorization (401)"),
     ("header_key", {"WWW-Authenticate": "ApiKey"}, "refused the key in Authorization (401)"),
@@ -208,7 +208,7 @@ CHALLENGES: list[tuple[str, dict[str, str], str]] = [
 
 @pytest.mark.parametrize(("kind", "headers", "words"), CHALLENGES)
 def test_a_401_with_and_without_a_challenge(kind: str, headers: dict[str, str], words: str) -> None:
-    """The header ``WWW-Authenticate`` says whether the secrets are wrong or the server does not take them."""
+    """The header ``WWW-Authenticate`` says whether the secrets are wrong or the server does not accept them."""
     with raw(response(401, b"", headers)) as port:
         save_odd(port, kind)
         error = refused("odd", "/x")
@@ -240,7 +240,7 @@ def test_a_401_even_after_a_new_token(challenge: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("name", KINDS)
 def test_a_proxy_page_instead_of_the_api(sandbox: Sandbox, name: str) -> None:
-    """A page with status 200 is not JSON, and says so."""
+    """A page with status 200 is not JSON, and the error says so."""
     save(sandbox, name)
     http = servers.connect(name)
     http.get_json(LISTINGS[name])
@@ -291,7 +291,7 @@ def test_a_long_wait_and_an_internal_error() -> None:
 
 
 def test_a_write_is_not_repeated_after_a_lost_response(sandbox: Sandbox) -> None:
-    """As everywhere in boxnb: the server may have carried it out."""
+    """As everywhere in boxnb, because the server may have carried the write out."""
     save(sandbox, "key")
     sandbox.faults.add("/keyed/*", "reset_after", times=5)
     sandbox.record(clear=True)
@@ -301,7 +301,7 @@ def test_a_write_is_not_repeated_after_a_lost_response(sandbox: Sandbox) -> None
 
 
 def test_a_key_that_was_not_used_for_thirty_days(sandbox: Sandbox) -> None:
-    """Each use starts the thirty days again; then the key is refused."""
+    """Each use starts the thirty days again; after thirty days without use, the server refuses the key."""
     save(sandbox, "key")
     for _ in range(3):
         sandbox.clock.advance(20 * 86400)
@@ -312,7 +312,7 @@ def test_a_key_that_was_not_used_for_thirty_days(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("keep", ["file", "command"])
 def test_secrets_in_another_backend(sandbox: Sandbox, tmp_path: Any, keep: str) -> None:
-    """With a command as the backend, the profile's file has no secret, and renewals and refusals work the same."""
+    """With a command as the backend, the profile's file has no secret, and new tokens and refusals work the same."""
     program = tmp_path / "secrets.sh"
     program.write_text(
         '#!/bin/sh\nfile="$(dirname "$0")/$2"\ncase "$1" in get) cat "$file" 2>/dev/null || true;; set) cat > "$file";; '

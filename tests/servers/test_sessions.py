@@ -77,7 +77,7 @@ def test_a_server_is_a_private_profile(sandbox: Sandbox, name: str) -> None:
 
 
 def test_paging_in_every_style(sandbox: Sandbox) -> None:
-    """Link header, offset, marker, URL in the body and page number, with and without a total."""
+    """A listing is complete with a Link header, offset, marker, URL in the body or page number, with and without a total."""
     save(sandbox, "key")
     http = servers.connect("key")
     expected = {kind: [f"{kind}-{number:04d}" for number in range(1, 241)] for kind in ("users", "devices")}
@@ -216,7 +216,7 @@ def _token() -> boxnb.Token:
 
 
 def test_settings_are_checked_before_a_secret_is_asked_for() -> None:
-    """Nothing is asked for, and nothing is saved, if a setting is wrong."""
+    """If a setting is wrong, boxnb neither asks for anything nor saves anything."""
 
     def never(prompt: str) -> str:
         raise AssertionError(prompt)

@@ -218,7 +218,9 @@ def test_prompts_ask_for_the_same(sandbox: Sandbox) -> None:
 
     form = credentials.server_form("uem", uem["url"], preset="workspace-one", kind="basic")
     message = credentials.ask(form, ask_text=lambda prompt: "reader", ask_secret=ask_secret)
-    assert asked == ["Password: ", "Value of aw-tenant-code: "] and "The server takes the sign-in" in message
+    assert (
+        asked == ["Password: ", "Value of aw-tenant-code: "] and "The server accepts the sign-in" in message
+    )
 
     def ended(prompt: str) -> str:
         raise EOFError
