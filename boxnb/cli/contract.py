@@ -11,7 +11,7 @@ from .terminal import show
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this verb."""
-    parser.add_argument("profile", metavar="PROFILE", help="a saved sign-in, best of an admin")
+    parser.add_argument("profile", metavar="PROFILE", help="a saved sign-in, preferably an admin's")
     parser.add_argument("--page", default=FILE, help=f"the file to write (default: {FILE})")
     parser.epilog = "The exit code is 1 if Box differs. The page contains no personal data."
 
@@ -29,6 +29,6 @@ def text(result: Contract) -> str:
         for call, where, expected, found, claim in result.differences.itertuples(index=False)
     ]
     count = {0: "No differences", 1: "1 difference"}.get(len(lines), f"{len(lines)} differences")
-    lines.append(f"{count} in {result.calls} calls; {len(result.unmet)} things could not be met.")
+    lines.append(f"{count} in {result.calls} calls; {len(result.unmet)} things could not be checked.")
     lines.append(f"The page is in {result.path}. It says how to hand it in.")
     return "".join(f"{line}\n" for line in lines)

@@ -1,4 +1,4 @@
-"""Compare the real Box with what boxnb says about it, in at most 60 reads, and write one page without personal data.
+"""Compare the real Box with what boxnb expects of it, in at most 60 calls, and write one page without personal data.
 
 `contract` runs the comparison, and `boxnb.cli` and `boxnb.contract` call it. `plan` lists the reads, `caller` makes them, and
 `refresh` refreshes the token pair once. `description` validates against Box's own description, `shapes` compares with the

@@ -27,7 +27,7 @@ class Probe:
     expect : tuple of int
         The statuses that boxnb expects.
     optional : dict of int to str
-        Statuses that say only that the app or the enterprise lacks something, and what to write about each.
+        Statuses that only mean that the app or the enterprise lacks something, and what the page says about each.
     columns : Columns
         The columns that the dataset makes from the response.
     dataset : str
@@ -93,9 +93,9 @@ class Answer:
 
 
 class Difference(NamedTuple):
-    """One difference between Box and what boxnb expects. Every text in it is free of values that Box returned.
+    """One difference between Box and what boxnb expects. Its texts do not contain values that Box returned.
 
-    ``where`` is a field such as ``entries[].status``, a header, or ``status``; ``claim`` is the part of boxnb that it touches.
+    ``where`` is a field such as ``entries[].status``, a header, or ``status``; ``claim`` is the part of boxnb that it affects.
     """
 
     call: str

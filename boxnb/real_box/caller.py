@@ -20,9 +20,9 @@ MAX_CALLS = 60
 TIMEOUT = (10.0, 60.0)
 DEADLINE = 120.0
 LARGEST = 20_000_000
-"""The most bytes of one response that are read."""
+"""How many bytes of one response are read at most."""
 LONGEST_WAIT = 60.0
-"""The longest ``Retry-After`` that is waited for, in seconds."""
+"""The longest ``Retry-After`` that a run waits for, in seconds."""
 
 
 class Tokens(Protocol):

@@ -1,4 +1,4 @@
-"""Put the differences of a run together: one line for each place of a call, with everything in boxnb that it touches."""
+"""Put the differences of a run together: one line for each place of a call, with everything in boxnb that it affects."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ class Differences:
         self._rows: dict[tuple[str, str, str], tuple[str, str, list[str]]] = {}
 
     def add(self, call: str, finding: Finding, claims: Iterable[str]) -> None:
-        """Add one difference, or one more claim that it touches."""
+        """Add one difference, or one more claim that it affects."""
         prefix = "header " if finding.kind == "header" else ""
         where = prefix + spelled(finding.path, self.names)
-        # What two comparisons say about one place is one difference, whatever each of them calls it.
+        # Two comparisons that report the same place count as one difference, whatever each of them calls it.
         kind = {"form": "value", "format": "value", "enum": "value", "null": "type"}.get(
             finding.kind, finding.kind
         )
@@ -78,7 +78,7 @@ def compare(
     refused : iterable of Answer
         The answers with 429, which were repeated.
     refresh : Facts or None
-        What the refresh returned; None if it was not made, or lost.
+        What the refresh returned; None if there was no refresh, or its response was lost.
     since : str
         The time from which admin events were read.
     """
@@ -99,7 +99,7 @@ def compare(
 
 
 def learned(answers: Mapping[str, Answer], references: Mapping[str, Reference]) -> Names:
-    """Return which names of fields may be shown: those of the description and of the sandbox, but no value of Box."""
+    """Return which names of fields may be shown: those of the description and of the sandbox, but no value that Box returned."""
     keys = {name for reference in references.values() for path in reference.places for name in path}
     names = Names({*description.vocabulary(), *keys, *HEADERS, *CLAIMS_OF_REFRESH, *HELPERS})
     for answer in answers.values():
@@ -123,7 +123,7 @@ HELPERS = (
 
 
 def findings(answer: Answer, reference: Reference | None) -> Iterator[tuple[Finding, list[str]]]:
-    """Yield the differences of one answer, each with the claims that it touches."""
+    """Yield the differences of one answer, each with the claims that it affects."""
     probe = answer.probe
     if not (answer.status in probe.expect or answer.status in probe.optional or answer.status == 429):
         expected = " or ".join(map(str, probe.expect))

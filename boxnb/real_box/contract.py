@@ -42,7 +42,7 @@ class Contract:
     differences : DataFrame
         One row per difference, with the ``str`` columns ``call``, ``where``, ``expected``, ``found`` and ``claim``.
     unmet : DataFrame
-        What the run could not see, with the ``str`` columns ``what`` and ``why``.
+        What the run could not check, with the ``str`` columns ``what`` and ``why``.
     calls : int
         How many calls were made, including the refresh.
     """
@@ -56,7 +56,7 @@ class Contract:
         return [
             ("Differences", str(len(self.differences))),
             ("Calls", str(self.calls)),
-            ("Not met", str(len(self.unmet))),
+            ("Not checked", str(len(self.unmet))),
             ("Page", str(self.path)),
         ]
 
@@ -77,15 +77,14 @@ def contract(
     """
     Compare Box with what boxnb expects of it, and write one page that you can hand in.
 
-    Makes at most 60 calls: reads, and one refresh of the token pair, which is saved as always. Nothing in Box is changed.
-    Each response is compared with Box's own API description, with the columns of boxnb's datasets, and with the sandbox's
-    response to the same read. The page contains no values from Box: only names of fields, types
-    and statuses.
+    Makes at most 60 calls: reads, and one refresh of the token pair, which is saved as usual. Nothing in Box is changed.
+    boxnb compares each response with Box's own API description, with the columns of boxnb's datasets, and with the sandbox's
+    response to the same read. The page does not contain values from Box: only names of fields, types and statuses.
 
     Parameters
     ----------
     profile : str
-        A saved sign-in, best of an admin. ``"sandbox"`` compares the sandbox with itself.
+        A saved sign-in, preferably an admin's. ``"sandbox"`` compares the sandbox with itself.
     path : str or path
         The Markdown file to write; an existing one is replaced.
     clock : callable, default time.time
@@ -152,7 +151,7 @@ def days_ago(now: float) -> str:
 
 
 def make_reads(caller: Caller, since: str) -> tuple[dict[str, Answer], list[tuple[str, str]]]:
-    """Make the reads of the plan. Return the answers by name, and what could not be met."""
+    """Make the reads of the plan. Return the answers by name, and what could not be checked."""
     answers: dict[str, Answer] = {}
     unmet: list[tuple[str, str]] = []
 

@@ -21,7 +21,7 @@ from .words import json_type, shape, spoken
 Schema = dict[str, Any]
 DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 DEPTH = 40
-"""How deeply schemas are followed. Those of folders and collaborations refer to each other."""
+"""How deeply boxnb follows schemas. Those of folders and collaborations refer to each other."""
 
 
 class Violation(NamedTuple):
@@ -90,7 +90,7 @@ class Flat:
 
 
 _FLATS: dict[int, tuple[Schema, Flat]] = {}
-"""The merged schemas so far, by the identity of the schema, which is kept here so that it stays the same object."""
+"""The merged schemas so far, by the schema's identity. The schema is kept too, so that no other one gets its identity."""
 
 
 def flatten(schema: Schema) -> Flat:
@@ -189,7 +189,7 @@ def _is_time(text: str) -> bool:
 
 def _object(flat: Flat, value: dict[str, Any], path: tuple[str, ...]) -> Iterator[Violation]:
     for name in sorted(flat.required & set(flat.properties) - set(value)):
-        yield Violation((*path, name), "missing", "always there", "missing")
+        yield Violation((*path, name), "missing", "always present", "missing")
     for name, entry in value.items():
         if name in flat.properties:
             yield from violations(flat.properties[name], entry, (*path, *step(name, entry)))

@@ -1,4 +1,4 @@
-"""Write the page: which calls were made, where Box differs, which part of boxnb that touches, and how to hand the page in.
+"""Write the page: which calls were made, where Box differs, which part of boxnb that affects, and how to hand the page in.
 
 Nothing on the page comes from a response, except names of fields that `words.Names` allows, and statuses.
 """
@@ -12,11 +12,11 @@ from .answers import Answer, Difference
 
 HAND_IN = """## Hand this page in
 
-1. Read the page. It contains no names, logins, ids, dates or texts of your Box: only names of fields, types and statuses.
-2. In the repository that you have boxnb from, open an issue with the form *Problem*, and paste the page or attach the file.
+1. Read the page. It does not contain names, logins, ids, dates or texts of your Box: only names of fields, types and statuses.
+2. In the repository that you got boxnb from, open an issue with the form *Problem*, and paste the page or attach the file.
 3. Without an account there, mail the file to the person who gave you boxnb.
 
-Hand it in even if there is no difference: nobody knows that before you.
+Hand it in even if there is no difference: until you do, nobody knows that.
 """
 
 
@@ -43,7 +43,7 @@ def page(run: Run) -> str:
         f"{calls} All of them were reads, except one refresh of the token pair.\n",
         f"## {heading}\n",
         _differences(run.differences),
-        "## What was not met\n",
+        "## What could not be checked\n",
         _unmet(run.unmet),
         "## Calls\n",
         _calls(run.answers),
@@ -65,14 +65,14 @@ def cell(text: str) -> str:
 
 def _differences(differences: Sequence[Difference]) -> str:
     if not differences:
-        return "Every answer was as Box's description, boxnb's datasets and the sandbox say.\n"
+        return "Every response matched Box's description, boxnb's datasets and the sandbox.\n"
     rows = [(f"`{each.call}`", f"`{each.where}`", *each[2:]) for each in differences]
-    return table(("call", "where", "boxnb expects", "Box returned", "what it touches"), rows)
+    return table(("call", "where", "boxnb expects", "Box returned", "what it affects"), rows)
 
 
 def _unmet(unmet: Sequence[tuple[str, str]]) -> str:
     if not unmet:
-        return "Everything in the plan was met.\n"
+        return "Everything in the plan was checked.\n"
     return table(("what", "why"), unmet)
 
 

@@ -1,4 +1,4 @@
-"""The reads of one run, chosen so that each dataset, way of paging and error is met once, and what boxnb expects of each."""
+"""The reads of one run, which together try each dataset, way of paging and error once, and what boxnb expects of each."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ Doc = dict[str, Any]
 
 
 class Plan:
-    """The reads of one run. `ask` makes one and returns its answer; `skip` notes what could not be met, and why.
+    """The reads of one run. `ask` makes one and returns its answer; `skip` notes what could not be checked, and why.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ class Plan:
         self.get("users, filtered by a login", "/users", "box.users(filter_term=...)", term, optional=ADMIN)
         other = next((user.get("id") for user in users if user.get("id") != me.get("id")), None)
         if other is None:
-            self.skip("one user, and As-User", "The enterprise has no other user.")
+            self.skip("one user, and As-User", "The enterprise does not have another user.")
             return
         one = "/users/{user_id}"
         self.get(
@@ -146,7 +146,7 @@ class Plan:
             "groups", "/groups", "box.groups()", "groups", schema.GROUPS, optional=ADMIN
         )
         if not groups:
-            self.skip("memberships", "The enterprise has no group.")
+            self.skip("memberships", "The enterprise does not have a group.")
             return
         for by, of in (("group", groups[0]), ("user", me)):
             self.get(
@@ -172,7 +172,7 @@ class Plan:
         enterprise = me.get("enterprise")
         enterprise_id = enterprise.get("id") if isinstance(enterprise, dict) else None
         if enterprise_id is None:
-            self.skip("device pins", "The user belongs to no enterprise.")
+            self.skip("device pins", "The user does not belong to an enterprise.")
             return
         operation, path = (
             "/enterprises/{enterprise_id}/device_pinners",
@@ -192,7 +192,7 @@ class Plan:
         size = {"fields": "size", "limit": 100}
         self.get(f"{name}, with one field", listing, "fields= of box.frame()", size, path=top)
         folders = [entry for entry in found if entry.get("type") == "folder"]
-        # First those that were shared, and then the largest: they have the most to compare.
+        # Prefer folders that were shared, and then the largest: they have the most to compare.
         folders.sort(key=lambda entry: (not entry.get("has_collaborations"), -number(entry.get("size"))))
         by_date = {"fields": FIELDS["items"], "limit": FULL, "sort": "date", "direction": "DESC"}
         for count, folder in enumerate(folders[:2], 1):
@@ -264,7 +264,7 @@ class Plan:
         self.get("the user's own events", "/events", claim, own, columns=schema.USER_EVENTS)
 
     def errors(self) -> None:
-        """Meet the errors that a read can have."""
+        """Make the reads that cause each error."""
         me, folder, users = "/users/me", "/folders/{folder_id}", "/users"
         self.get("without an access token", me, "AccessTokenRejectedError", expect=(401,), token="none")
         path = f"/folders/{MISSING_ID}"

@@ -35,12 +35,12 @@ HEADERS = {"content-type", "cache-control", "date"}
 SPARE = 120
 """How many seconds the old access token must still be valid, so that it does not expire during the run."""
 SHORTEST, LONGEST = 1800, 7200
-"""Between these, in seconds, an access token's lifetime is as Box's guide says, give or take what was seen (box-facts 1.5)."""
+"""Which lifetimes of an access token, in seconds, agree with Box's guide, allowing for those that were seen (box-facts 1.5)."""
 
 
 @dataclass
 class Tokens:
-    """The access token in use, and the one before the refresh, if it should still have been valid then."""
+    """The access token in use, and the one before the refresh if it should still be valid."""
 
     current: Secret
     old: Secret | None = None
@@ -138,7 +138,7 @@ def refresh_profile(auth: OneRefresh) -> tuple[Tokens, str]:
         return Tokens(before.access_token), why
     if not auth.asked:
         return Tokens(new.access_token), "Another program had just refreshed the token pair."
-    # By the server's clock, which only the response to the refresh tells.
+    # Compare by the server's clock, which only the response to the refresh shows.
     was_valid = new.obtained_at < before.expires_at - SPARE
     return Tokens(new.access_token, before.access_token if was_valid else None), ""
 
@@ -149,7 +149,7 @@ def refresh_findings(facts: Facts) -> Iterator[Finding]:
         yield Finding(("status",), "status", "200", str(facts.status))
     for name, kind in FIELDS.items():
         if name not in facts.types:
-            yield Finding((name,), "missing", "always there", "missing")
+            yield Finding((name,), "missing", "always present", "missing")
         elif facts.types[name] != kind:
             yield Finding((name,), "type", kind, facts.types[name])
     for name in facts.types:

@@ -1,4 +1,4 @@
-"""Rules that one schema cannot say: paging, order, filters, etags, positions of events, and what errors contain."""
+"""Rules that one schema cannot express: paging, order, filters, etags, positions of events, and what errors contain."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _repeated(entries: list[Any]) -> bool:
 
 
 def _order(answer: Answer) -> Iterator[Finding]:
-    """Yield whether the entries are in the order that the response itself states, as far as that can be told."""
+    """Yield a difference if the entries are not in the order that the response itself states, as far as that can be checked."""
     entries = [entry for entry in answer.entries if isinstance(entry, dict)]
     if answer.probe.operation.endswith("/items") and "trash" not in answer.probe.operation:
         kinds = [TYPES.index(entry["type"]) for entry in entries if entry.get("type") in TYPES]

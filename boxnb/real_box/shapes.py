@@ -21,7 +21,7 @@ from .words import JSON_TYPES, json_type, shape, spoken, time_shape
 
 Path = tuple[str, ...]
 OPAQUE = {"additional_details"}
-"""Objects whose fields depend on what happened, so that fields which are missing say nothing."""
+"""Objects whose fields depend on what happened, so that a missing field is not a difference."""
 NEVER_NULL = {
     *("etag", "sequence_id", "parent", "created_at", "modified_at"),
     *("content_created_at", "content_modified_at"),
@@ -38,7 +38,7 @@ CONNECTION = {
     "content-encoding",
     "keep-alive",
 }
-"""Headers of the connection, which say nothing about Box."""
+"""Headers of the connection, which are not Box's own."""
 MAX_DEPTH = 12
 HEX = re.compile(r"[0-9a-f]{40}")
 
@@ -60,7 +60,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Reference:
-    """The sandbox's response to a read. ``code`` is that of an error; headers other than a few have no content."""
+    """The sandbox's response to a read. ``code`` is the error's. Only two headers keep their content."""
 
     status: int
     headers: dict[str, str]
@@ -72,7 +72,7 @@ class Reference:
 
     @classmethod
     def of(cls, answer: Answer) -> Reference:
-        """Return what is kept of a response of the sandbox."""
+        """Return the shape of a sandbox's response."""
         headers = {
             name: value if name in ("content-type", "www-authenticate") else ""
             for name, value in answer.headers.items()
@@ -93,7 +93,7 @@ class Reference:
         return cls(**{**saved, "places": found})
 
     def as_json(self) -> dict[str, Any]:
-        """Return what is saved. A count of fields is 2 where each of the 2 objects has the field, so that counts stay small."""
+        """Return what is saved. Two objects stand for any number: a field counts 2 if every object has it, and 1 otherwise."""
         rows = [
             (
                 path,
@@ -208,7 +208,7 @@ def _field_findings(answer: Answer, path: Path, place: Place, other: Place) -> I
     for name in sorted(other.always - place.always):
         count = place.keys.get(name, 0)
         missing = "missing" if count == 0 else "missing in some of them"
-        yield Finding((*path, name), "missing", "always there", missing)
+        yield Finding((*path, name), "missing", "always present", missing)
     for name in place.keys:
         if name not in other.keys and not _is_described(answer, (*path, name)):
             yield Finding((*path, name), "new", "no such field", shape_at(answer.doc, (*path, name)))

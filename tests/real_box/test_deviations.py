@@ -1,4 +1,4 @@
-"""Every way in which a changed Box differs is found, and named with the part of boxnb that it touches."""
+"""Every way in which a changed Box differs is found, and named with the part of boxnb that it affects."""
 
 from __future__ import annotations
 
@@ -204,7 +204,7 @@ def nested(path: str, outer: str, **values: Any) -> Change:
 
 
 Z = "2026-01-02T03:04:05Z"
-# Each change, with the call and the place at which it must be found, and a word of the claim that it touches.
+# Each change, with the call and the place at which it must be found, and a word of the claim that it affects.
 DEVIATIONS: dict[str, tuple[Change, str, str, str]] = {
     "a field is missing": (without("role", "/users"), "/users", "entries[user].role", "column role"),
     "a field of an item is missing": (without("etag", ITEMS), ITEMS, "entries[folder].etag", "column etag"),
@@ -537,7 +537,7 @@ FIRST: dict[str, Any] = {}
 
 @pytest.mark.parametrize("name", DEVIATIONS)
 def test_a_changed_box_is_found(box: ChangedBox, name: str) -> None:
-    """The difference is on the page, at its call and place, and with the part of boxnb that it touches."""
+    """The difference is on the page, at its call and place, and with the part of boxnb that it affects."""
     change, path, where, claim = DEVIATIONS[name]
     FIRST.clear()
     old_token_dies.__dict__.pop("done", None)
@@ -554,7 +554,7 @@ def test_a_changed_box_is_found(box: ChangedBox, name: str) -> None:
 
 
 def test_an_unchanged_box_has_no_differences(box: ChangedBox) -> None:
-    """The sandbox itself does not differ, and each dataset, error and way of paging was met."""
+    """The sandbox itself does not differ, and each dataset, error and way of paging was tried."""
     result = boxnb.contract("acme")
     assert list(result.differences.itertuples()) == []
     assert list(result.unmet["what"]) == ["the end of the event stream: its entries", "retention policies"]

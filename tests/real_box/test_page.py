@@ -1,4 +1,4 @@
-"""The page contains no value that Box returned, and says what was found, what was not met, and how to hand it in."""
+"""The page contains no value that Box returned, and says what was found, what could not be checked, and how to hand it in."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def containers(node: Any) -> Iterator[Any]:
 
 
 def test_no_personal_value_is_on_a_hundred_fuzzed_pages(answers: Mapping[str, Answer]) -> None:
-    """Whatever Box returns and wherever, none of it is on the page."""
+    """Whatever Box returns, and wherever, the page does not contain it."""
     plain = page_of(answers)
     values = {value for value in personal_values(answers) if value not in plain}
     assert len(values) > 1000 and set(SECRETS) <= values
@@ -200,7 +200,7 @@ def test_forms_of_times_differ() -> None:
 
 
 def test_the_page_says_what_was_done_and_how_to_hand_it_in(box: ChangedBox) -> None:
-    """The page names the version, the calls, the differences, what was not met, and where it goes; only its owner can read it."""
+    """The page names the version, the calls, the differences, what could not be checked, and where it goes; only its owner can read it."""
 
     def change(exchange: Any) -> None:
         if exchange.is_read_of("/groups"):
@@ -212,7 +212,7 @@ def test_the_page_says_what_was_done_and_how_to_hand_it_in(box: ChangedBox) -> N
     assert text == result.text and result.path == Path("here.md").absolute()
     assert f"boxnb {boxnb.__version__} made {result.calls} calls" in text
     assert "## 1 difference\n" in text and "| `GET /groups` | `has_more` |" in text
-    assert "## What was not met" in text and "retention policies" in text
+    assert "## What could not be checked" in text and "retention policies" in text
     assert "the form *Problem*" in text
     assert Path("here.md").stat().st_mode & 0o777 == 0o600
     assert "Ada" not in text and "example.com" not in text
@@ -226,7 +226,7 @@ def test_the_command_writes_the_same_page(
     """`boxnb contract acme` prints each difference and the path of the page; its exit code says whether Box differs."""
     assert main(["contract", "acme"]) == 0
     output = capsys.readouterr().out
-    assert "No differences in 57 calls; 2 things could not be met." in output
+    assert "No differences in 57 calls; 2 things could not be checked." in output
     assert str(tmp_path / "boxnb-contract.md") in output
 
     def change(exchange: Any) -> None:
@@ -252,7 +252,7 @@ def test_problems_are_explained(box: ChangedBox, running: Any, tmp_path: Path) -
 
 
 def test_a_user_who_is_not_an_admin_gets_a_page(box: ChangedBox, running: Any) -> None:
-    """What needs an admin is listed as not met, and is not a difference."""
+    """What needs an admin is listed as not checked, and is not a difference."""
     box.sign_in(running[0], "hanako", login="hanako.yamada@example.com")
     result = boxnb.contract("hanako")
     assert "as a user who is not an admin" in result.text
