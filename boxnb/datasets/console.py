@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..api.connection import Connection
 
 FOLDER = "Box Reports"
-"""The folder in the admin's own files into which the Admin Console writes. Its name is the same in all languages that are known."""
+"""The folder in the admin's own files into which the Admin Console writes. It has the same name in every language that boxnb knows."""
 
 RUNS: tuple[Column, ...] = (
     Column("report", "text"),
@@ -36,7 +36,7 @@ RUNS: tuple[Column, ...] = (
     Column("id", "text"),
 )
 LACKS = "the file lacks"
-"""The start of the only note without a warning, because an admin chooses the columns of a report."""
+"""How the only note begins that does not cause a warning: an admin chooses the columns of a report."""
 
 _FIELDS = "id,type,name,size,description"
 
@@ -81,7 +81,7 @@ def console(
     as_user: str | None = None,
 ) -> pd.DataFrame:
     """
-    Read a report of the Admin Console, or list those that are there.
+    Read a report of the Admin Console, or list the reports that exist.
 
     boxnb cannot run these reports: an admin starts or schedules them in the Admin Console, under *Reports*. Box writes the
     CSV files into the admin's folder *Box Reports*. Listing them takes two calls; reading one takes one more, and one or two
