@@ -1,4 +1,4 @@
-"""The panel for secrets that need no person later: a view over `boxnb.signin.credentials.CredentialsForm`.
+"""The panel for secrets that later sign in without a person: a view over `boxnb.signin.credentials.CredentialsForm`.
 
 Like the sign-in panel, it sends what is typed as custom messages, which a notebook never saves, and empties secret fields at once::
 
@@ -65,7 +65,7 @@ class Credentials(SignIn):
         Raises
         ------
         SignInCancelled
-            The user cancelled in the panel or pressed Interrupt, or there is no user who could enter anything.
+            The user cancelled in the panel or pressed Interrupt, or nobody can enter anything here.
         SignInTimeout
             Nobody entered anything within `seconds`.
         """
