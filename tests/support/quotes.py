@@ -413,7 +413,7 @@ QUOTES: dict[str, dict[str, Check]] = {
         ),
     },
     "05-ask-anything": {
-        "four policies, of which one is retired": (
+        "four policies, one of which is retired": (
             lambda _: (
                 (governed("retention_policies"), governed("retention_policies", status="retired")) == (4, 1)
             )
@@ -424,7 +424,7 @@ QUOTES: dict[str, dict[str, Check]] = {
                 == 2
             )
         ),
-        "three holds, of which one is released": (
+        "three holds, one of which is released": (
             lambda _: (
                 (governed("legal_hold_policies"), governed("legal_hold_policies", status="released"))
                 == (3, 1)
@@ -526,14 +526,14 @@ OTHER: dict[str, tuple[str, ...]] = {
         "use the id of one of your policies", "the files of *Finance*", "assignments of one policy at a time", "a classification is a template", "use the name of one of your templates", "100}` selects among them",
     ),
     "06-keep-it": (
-        "not known before the first run", "event types of the year", "explains", "a small part of the calls of the first run", "*new*, *changed* or *gone*",
+        "Before the first run, boxnb does not know", "event types of the year", "explains", "far fewer calls than the first run", "*new*, *changed* or *gone*",
         "as the first run saw them", "After the first walk",
     ),
     "01-upload-files": ("contains five files", "then five rows", "four times", "five rows with", "the same", "one call listed"),
     "02-run-log-and-mail": ("0 emails", "four characters", "most recent first"),
     "03-weekly-report": ("boxnb run", "boxnb schedule", "The first report covers", "since the one before"),
     "04-other-scripts-other-apis": ("five computers", "60 rows in the sandbox", "the 60 computers", "use the same file", "run the two", "one row with the name",
-        "the new one there", "five ways", "Two lines lead", "at least four calls", "one log and sends one email", "one line, for", "sends it once",
+        "the new one there", "five ways", "Two lines lead", "at least four calls", "one log and sends one email", "one row, for", "sends it once",
         "One command takes", "old one expires", "one way to sign in", "depend on one person", "one way to run",
     ),
 }  # fmt: skip
