@@ -25,8 +25,8 @@ ANSWERS = {
     4: [
         (FLOW, "is not in the link, because a link ends up in the browser's history"),
         (FLOW, "Here the client secret is sent"),
-        (FLOW, "goes along with every request to the token endpoint"),
-        (FLOW, "It also goes along when a token is revoked, and never to the API"),
+        (FLOW, "travels with every request to the token endpoint"),
+        (FLOW, "It also travels with the request that revokes a token, but never to the API"),
     ],
     5: [(TIME, "a lost one has to become useless soon"), (BREAK, "a lost one must become useless soon")],
     6: [(BREAK, "of two holders, one is refused"), (FLOW, "Only the newest pair of a sign-in works")],
