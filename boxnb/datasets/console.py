@@ -36,7 +36,7 @@ RUNS: tuple[Column, ...] = (
     Column("id", "text"),
 )
 LACKS = "the file lacks"
-"""How the only note begins that does not cause a warning: an admin chooses the columns of a report."""
+"""The beginning of the only note that does not cause a warning: an admin chooses the columns of a report."""
 
 _FIELDS = "id,type,name,size,description"
 

@@ -79,7 +79,7 @@ class Harvest:
         lanes: int | None = None,
     ) -> Harvest:
         """
-        Start the harvest, or continue where it stopped; do nothing if it is complete. It also fetches the
+        Start the harvest, or continue where it stopped; do nothing if it is complete. Also fetch the
         rows of parts that :meth:`verify` removed.
 
         Parameters

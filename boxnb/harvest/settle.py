@@ -1,6 +1,6 @@
 """End a round: compare its rows with those before, so that each row keeps when it was first and last seen.
 
-Rows that changed or disappeared move to the history. This makes no calls; after a kill at any moment, the next run repeats it.
+Rows that changed or disappeared move to the history. Ending a round makes no calls; after a kill at any moment, the next run repeats it.
 """
 
 from __future__ import annotations
