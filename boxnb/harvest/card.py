@@ -62,7 +62,7 @@ def _progress(box: Connection, kind: Kind, manifest: Manifest, rounds: list[Roun
         what = "first run" if last.kind == "run" else last.kind
         waiting = counts.get(WAITING, 0)
         done = f"{counts.get(DONE, 0):,} pages fetched, {waiting:,} waiting"
-        shown.append(("State", f"{what} not finished: {done}, {refused:,} could not be read; run() continues it"))
+        shown.append(("State", f"{what} not finished: {done}, {refused:,} unreadable; run() continues it"))
         left = kind.pages_left(manifest.waiting(last.id, 0, 1000, set()), waiting)
         minutes = left / LIMITS["general"].calls
         shown.append(("Left", f"{kind.certainty} {left:,} calls, {minutes:,.0f} minutes at the rate limit"))

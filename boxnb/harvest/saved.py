@@ -125,8 +125,8 @@ class Harvest:
         Fetch what is new, and return what changed. A harvest or an update that has not ended is finished first.
 
         Events are read from 48 hours before the last round, because they can arrive late; each appears once. Content is
-        listed again only in the folders that events name. All other datasets are fetched again and compared. Comparing rows
-        takes about 4 kB of memory for each.
+        listed again only in the folders that events name. All other datasets are fetched again and compared. The comparison
+        takes about 4 kB of memory per row.
 
         Parameters
         ----------
