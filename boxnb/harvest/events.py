@@ -170,7 +170,7 @@ class Events(Kind):
         for before, after in itertools.pairwise(ended):
             if after.begun - before.begun > YEAR // pd.Timedelta("1us"):
                 why = f"Box keeps events for a year, and no update ran between {timestamp(before.begun):%Y-%m-%d} and {timestamp(after.begun):%Y-%m-%d}"
-                found.append(("events of a gap", why, None))
+                found.append(("events in a gap between updates", why, None))
         return super().doubts(manifest, ended) + found
 
     def chain(self, request: Request) -> str:

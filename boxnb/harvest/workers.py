@@ -250,7 +250,7 @@ class Workers:
             return failed, executor
 
     def _discard(self, executor: Executor) -> None:
-        """Forget a process pool that lost a process: it takes no further work."""
+        """Forget a process pool that lost a process: it does not accept further work."""
         with self._threads:
             if executor is self._own:
                 self._own.shutdown(wait=False, cancel_futures=True)

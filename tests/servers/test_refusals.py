@@ -182,7 +182,7 @@ def test_a_proxy_page_instead_of_a_token(
 
 
 def test_a_password_is_not_sent_again_after_a_lost_response(sandbox: Sandbox) -> None:
-    """The server may have counted a wrong password, so boxnb does not repeat it. It does send client credentials again."""
+    """The server may have counted a wrong password, so boxnb does not repeat it. It repeats client credentials."""
     for name, path, sent in (("jamf-login", "auth/token", 1), ("jamf-client", "oauth/token", 2)):
         save(sandbox, name)
         sandbox.record(clear=True)
