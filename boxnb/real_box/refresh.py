@@ -132,7 +132,7 @@ def refresh_profile(auth: OneRefresh) -> tuple[Tokens, str]:
         why = (
             "The response was lost."
             if is_lost
-            else "The response is not a token pair, or says that there is none."
+            else "The response was an error, or did not contain a token pair."
         )
         why += " The refresh was not repeated; boxnb repeats it when it next needs to."
         return Tokens(before.access_token), why
