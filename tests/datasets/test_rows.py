@@ -211,7 +211,7 @@ def test_invalid_range_is_refused(box: boxnb.Box, since: str, until: str | None,
 )
 def test_time_is_a_date_or_a_span(when: Any, expected: str) -> None:
     """Digits alone are read as a date, never as nanoseconds."""
-    assert event_log._time(when, pd.Timestamp("2026-11-26T12:00Z")) == pd.Timestamp(expected)
+    assert event_log.time_of(when, pd.Timestamp("2026-11-26T12:00Z")) == pd.Timestamp(expected)
 
 
 def test_search_trash_versions_devices_and_single_objects(box: boxnb.Box) -> None:

@@ -458,7 +458,7 @@ NOW = pd.Timestamp("2026-11-24T12:00:00Z")
 )
 def test_range_may_end_in_the_far_future(when: Any, expected: str) -> None:
     """Users write such dates to mean "forever", and Box accepts only years of four digits."""
-    assert event_ranges.rfc3339(event_log._time(when, NOW)) == expected
+    assert event_ranges.rfc3339(event_log.time_of(when, NOW)) == expected
 
 
 @pytest.mark.parametrize(
@@ -467,7 +467,7 @@ def test_range_may_end_in_the_far_future(when: Any, expected: str) -> None:
 def test_impossible_time_is_reported_in_one_sentence(when: Any) -> None:
     """The error is one of boxnb, not of pandas."""
     with pytest.raises(RangeError, match=r"Cannot read .* as a time"):
-        event_log._time(when, NOW)
+        event_log.time_of(when, NOW)
 
 
 def test_reports_count_days_from_any_year() -> None:

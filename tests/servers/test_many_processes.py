@@ -98,6 +98,7 @@ def fetch_and_kill(name: str, point: int, report: Path) -> bool:
         except BaseException as error:  # noqa: BLE001  a forked child must not return into pytest
             report.write_text(repr(error), encoding="utf-8")
             os._exit(1)
+        report.write_text(f"ended after {next(steps)} steps", encoding="utf-8")
         os._exit(0)
 
 
@@ -112,11 +113,13 @@ def test_a_kill_at_any_point_loses_nothing(sandbox: Sandbox, tmp_path: Path, nam
         servers.connect(name).get_json(LISTINGS[name], **racing_servers.ONE_ROW[name])
         sandbox.clock.advance(seconds)
         (tmp_path / "report").unlink(missing_ok=True)
-        if not fetch_and_kill(name, point, tmp_path / "report"):
-            assert not (tmp_path / "report").exists(), (tmp_path / "report").read_text(encoding="utf-8")
-            break
+        killed = fetch_and_kill(name, point, tmp_path / "report")
         points.append((tmp_path / "report").read_text(encoding="utf-8"))
-    assert {point.split()[1] for point in points} == {call for _, call in CALLS}
+        if not killed:
+            break
+    end = points.pop()
+    assert end.startswith("ended after ")
+    assert {point.split()[1] for point in points} == {call for _, call in CALLS}, (end, points[-3:])
     assert len(points) > 30
     servers.connect(name).get_json(LISTINGS[name])
     saved = store.load(name)
