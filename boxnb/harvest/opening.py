@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..api.arguments import described
+from ..api.arguments import described, local_path
 from ..errors import ArgumentError
 from . import places
 from .catalogue import KINDS, checked_arguments
@@ -52,16 +51,18 @@ def harvest(
     Raises
     ------
     ArgumentError
-        The dataset does not exist, or one of its arguments is wrong.
+        The dataset does not exist, one of its arguments is wrong, or the name or folder cannot be used.
     """
-    of = arguments.pop("of", None) if dataset in KINDS and isinstance(KINDS[dataset], Derived) else None
+    is_derived = isinstance(dataset, str) and isinstance(KINDS.get(dataset), Derived)
+    of = arguments.pop("of", None) if is_derived else None
     checked = checked_arguments(dataset, arguments)
     if isinstance(of, Harvest):
-        checked["of"] = of.folder.name
+        is_usual = of.folder.parent == places.folder_of(box.profile.name)
+        checked["of"] = of.folder.name if is_usual else str(of.folder)
     path = (
         places.folder_for(box.profile.name, dataset, checked, name)
         if folder is None
-        else Path(folder).expanduser().absolute()
+        else local_path(folder, "folder").absolute()
     )
     if not isinstance(KINDS[dataset], Derived):
         return Harvest(box, dataset, checked, path)
