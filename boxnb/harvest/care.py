@@ -67,7 +67,7 @@ def verify(folder: Path, manifest: Manifest) -> tuple[pd.DataFrame, list[Listed]
             (f"{place}/{file.name}", "the manifest does not list this file; the next run deletes it")
             for place in parts.PLACES
             for file in parts.own(folder / place)
-            if (place, file.name) not in known
+            if file.suffix == ".parquet" and (place, file.name) not in known
         ]
     frame = pd.DataFrame(problems, columns=["file", "problem"], dtype="str")
     return frame, [entry for entry, _ in found]

@@ -50,7 +50,7 @@ def folder_for(profile: str, dataset: str, arguments: dict[str, Any], name: str 
             name = f"{name[:LONGEST]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
     elif not isinstance(name, str) or not _NAME.fullmatch(name) or _RESERVED.match(name):
         raise ArgumentError(
-            "name takes at most 100 letters from a to z, digits, '-', '_' and '.', because it becomes the name of a folder. "
+            "name takes letters from a to z, digits, '-', '_' and '.', at most 100, because it becomes the name of a folder. "
             "It begins with a letter or a digit, does not end with '.', and is not a name that Windows reserves, such as 'con'."
         )
     return folder_of(profile) / name
