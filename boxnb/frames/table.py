@@ -317,7 +317,7 @@ def _array(values: list[Any], kind: str) -> tuple[pa.Array, dict[int, Any]]:
         fitting = [None if row in odd else value for row, value in enumerate(values)]
         if kind != "time":
             return pa.array(fitting, _ARROW.get(kind, pa.large_string())), odd
-        times = [None if value is None else _time(value) for value in fitting]
+        times = [None if value is None else parsed_time(value) for value in fitting]
         return pa.array(times, pa.timestamp("us", "UTC")), odd
 
 
@@ -333,10 +333,10 @@ def _times(array: pa.Array) -> pa.Array:
 def _fits(value: Any, kind: str) -> bool:
     if value is None:
         return True
-    return _time(value) is not None if kind == "time" else value_of(value, kind)[1]
+    return parsed_time(value) is not None if kind == "time" else value_of(value, kind)[1]
 
 
-def _time(text: str) -> pd.Timestamp | None:
+def parsed_time(text: str) -> pd.Timestamp | None:
     """Parse a time and convert it to UTC.
 
     Return ``None`` if it is not a complete date (pandas would guess, and read ``2026-01-01-08:00`` as eight o'clock), is outside

@@ -42,6 +42,11 @@ def facts(
     return shown
 
 
+def unusable(kind: Kind, folder: Path, why: str) -> list[tuple[str, str]]:
+    """Return the labels and values of a harvest whose manifest cannot be read, or belongs to another one."""
+    return [("Dataset", kind.name), ("State", Alert(why)), ("Folder", str(folder))]
+
+
 def cost(box: Connection, kind: Kind, calls: int | None) -> str:
     """Return what a round costs, if that is known: calls, minutes, and the share of the month's licence."""
     if calls is None:
@@ -125,9 +130,13 @@ def doubts(kind: Kind, manifest: Manifest, ended: list[Round]) -> pd.DataFrame:
 
 
 def _lost(manifest: Manifest) -> list[tuple[str, str, int | None]]:
-    """Return what :func:`boxnb.harvest.care.repair` could not restore unchanged."""
+    """Return what :func:`boxnb.harvest.care.forget` deleted, and what ``repair`` could not restore unchanged."""
     found: list[tuple[str, str, int | None]] = []
-    for entry in manifest.facts().get("lost") or []:
+    facts = manifest.facts()
+    if rows := facts.get("forgotten history"):
+        why = f"forget() deleted them; at() any time before {_time(facts['forgotten'])} lacks them, and so does changes()"
+        found.append((f"{rows:,} rows of the history", why, None))
+    for entry in facts.get("lost") or []:
         what, when = f"{entry['rows']:,} rows of a damaged part", f"removed at {_time(entry['at'])}"
         why = (
             f"{when}; only a backup has this part of the history"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,9 +21,15 @@ if TYPE_CHECKING:
     from .kinds import Kind
 
 
-def forget(kind: Kind, folder: Path, manifest: Manifest, time: int) -> int:
-    """Delete events that happened before a time in microseconds, and rows of the history that were replaced before it."""
-    forgotten = 0
+def forget(kind: Kind, folder: Path, manifest: Manifest, time: int, now: int) -> int:
+    """Delete events that happened before a time in microseconds, and rows of the history that were replaced before it.
+
+    The fact ``forgotten`` has that time, so that no later round fetches them again; ``forgotten history`` has how many rows
+    of the history this concerned.
+    """
+    forgotten, until = dict.fromkeys(parts.PLACES, 0), min(time, now)
+    facts = manifest.facts()
+    manifest.remember("forgotten", max(until, facts.get("forgotten") or 0))
     places = {parts.HISTORY: "replaced_at"} | ({parts.ROWS: "created_at"} if kind.appends else {})
     for place, column in places.items():
         for entry in manifest.parts(place):
@@ -37,8 +43,11 @@ def forget(kind: Kind, folder: Path, manifest: Manifest, time: int) -> int:
             failures.flush_folder(folder / place)
             manifest.replace([entry.part.file], [entry._replace(part=part) for part in written])
             parts.remove(folder / place, [entry.part.file])
-            forgotten += len(table) - len(kept)
-    return forgotten
+            forgotten[place] += len(table) - len(kept)
+    if forgotten[parts.HISTORY]:
+        before = facts.get("forgotten history") or 0
+        manifest.remember("forgotten history", before + forgotten[parts.HISTORY])
+    return sum(forgotten.values())
 
 
 def verify(folder: Path, manifest: Manifest) -> tuple[pd.DataFrame, list[Listed]]:
@@ -57,8 +66,8 @@ def verify(folder: Path, manifest: Manifest) -> tuple[pd.DataFrame, list[Listed]
         problems += [
             (f"{place}/{file.name}", "the manifest does not list this file; the next run deletes it")
             for place in parts.PLACES
-            for file in sorted((folder / place).glob("*.parquet"))
-            if (place, file.name) not in known
+            for file in parts.own(folder / place)
+            if file.suffix == ".parquet" and (place, file.name) not in known
         ]
     frame = pd.DataFrame(problems, columns=["file", "problem"], dtype="str")
     return frame, [entry for entry, _ in found]
@@ -67,11 +76,15 @@ def verify(folder: Path, manifest: Manifest) -> tuple[pd.DataFrame, list[Listed]
 def _problem(folder: Path, entry: Listed) -> str:
     """Return what is wrong with a part; empty if nothing is."""
     file = folder / entry.place / entry.part.file
-    if not file.exists():
-        return "the file is missing"
-    if file.stat().st_size != entry.part.bytes:
-        return f"the file has {file.stat().st_size:,} of {entry.part.bytes:,} bytes"
-    return "" if parts.hash_of(file) == entry.part.sha256 else "the content has changed since it was saved"
+    try:
+        if not file.exists():
+            return "the file is missing"
+        if file.stat().st_size != entry.part.bytes:
+            return f"the file has {file.stat().st_size:,} of {entry.part.bytes:,} bytes"
+        is_same = parts.hash_of(file) == entry.part.sha256
+    except OSError as error:
+        return f"the file cannot be read ({error.strerror or type(error).__name__})"
+    return "" if is_same else "the content has changed since it was saved"
 
 
 def repair(folder: Path, manifest: Manifest, damaged: list[Listed], now: int) -> None:
@@ -99,10 +112,14 @@ def delete(folder: Path, manifest: Manifest) -> None:
     """Delete the files of a harvest, and its folder if nothing else is in it."""
     with lock.holding(folder, "delete"):
         manifest.close()
+        try:
+            for file in (*folder.glob(f"{FILE}*"), *folder.glob(f".{FILE}*"), folder / lock.HOLDER):
+                private_files.remove(file)
+        except OSError as error:
+            raise failures.not_deleted(error, folder) from error
         for name in parts.PLACES:
-            shutil.rmtree(folder / name, ignore_errors=True)
-        for file in (*folder.glob(f"{FILE}*"), *folder.glob(f".{FILE}*"), folder / lock.HOLDER):
-            private_files.remove(file)
+            parts.sweep(folder / name, set())
     private_files.discard(folder / lock.LOCK)
-    if not any(folder.iterdir()):
-        folder.rmdir()
+    for emptied in (*(folder / name for name in parts.PLACES), folder):
+        with contextlib.suppress(OSError):  # a file of someone else is in it
+            emptied.rmdir()

@@ -25,7 +25,7 @@ from ..datasets.seen_by_many import with_paths
 from ..frames import Table, schema
 from ..frames.pages import Page, at, folders_of, loads, loose, value_of
 from ..frames.schema import Column
-from ..frames.table import from_arrow, to_arrow
+from ..frames.table import from_arrow, parsed_time, to_arrow
 from . import parts
 from .events import REREAD, microseconds, timestamp
 from .kinds import Kind, unread, users_of
@@ -91,6 +91,20 @@ class Content(Kind):
             )
         return requests
 
+    def retried(
+        self, arguments: dict[str, Any], refused: list[Request], notes: dict[str, dict[str, str]]
+    ) -> list[Request]:
+        """Return the events that could not be read. Remember the folders for :meth:`further`, which knows who is active."""
+        if arguments["full"]:
+            return []
+        folders = [request for request in refused if not request.memo.get("lists")]
+        notes["refused"] = {request.key.partition("@")[0]: request.to_json() for request in folders}
+        return [
+            request._replace(key=f"again {request.key.removeprefix('again ')}", id=0)
+            for request in refused
+            if request.memo.get("lists") == "events"
+        ]
+
     def take(self, table: Table, content: bytes, request: Request) -> Page:
         """Add a page of a folder to a table. Users and events are not rows."""
         return unread(content) if request.memo.get("lists") else table.add(content, request.as_user)
@@ -139,10 +153,15 @@ class Content(Kind):
         active = {
             user
             for user, status in notes.get("user", {}).items()
-            if status != "inactive" and (not only or user in only)
+            if status != "inactive" and (only is None or user in only)
         }
         before = notes.get("viewer", {})
         requests = [visit(ROOT, user) for user in sorted(active - before.keys(), key=int)] if before else []
+        for text in notes.get("refused", {}).values():
+            again = Request.from_json(text, 0, 0, "")
+            folder, viewer = again.memo["id"], again.as_user or ""
+            if viewer in active:
+                requests.append(visit(folder, viewer, walk=again.memo["walk"], named=folder != ROOT))
         known: Known = _known(old)
         known_events = notes.get("known event", {})
         explained: set[str] = set()
@@ -171,7 +190,7 @@ class Content(Kind):
             kept = kept[_not_listed(kept, current, notes, skipped)]
             rows = pd.concat([new, kept], ignore_index=True)
             rows = rows.astype({name: "category" for name in rows if kept[name].dtype == "category"})
-            rows = _without_lost(rows, set(old.column("id").to_pylist()))
+            rows = _without_lost(rows, set(old.column("id").drop_null().to_pylist()))
             _update_parent_names(rows)
         # ``seen_as`` must not depend on the order in which pages arrived. For the same user, the newer row comes first.
         by_viewer = np.lexsort((rows["id"].fillna(""), rows["seen_as"].str.zfill(20)))
@@ -249,10 +268,9 @@ def _events_of(content: bytes) -> list[tuple[str, str]]:
         created = text("created_at")
         if event_id is None or item is None or created is None or text("event_type") in _READ:
             continue
-        moment = pd.Timestamp(created)
-        utc = moment.tz_localize("UTC") if moment.tzinfo is None else moment.tz_convert("UTC")
+        moment = parsed_time(created)
         named = {
-            "at": microseconds(utc),
+            "at": 0 if moment is None else microseconds(moment),  # 0: the next update looks at it again
             "type": item_type,
             "id": item,
             "parent": text("source", "parent", "id"),

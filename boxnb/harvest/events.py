@@ -65,7 +65,10 @@ class Events(Kind):
         if begin >= end and previous is None:
             raise RangeError(f"The range ends before it begins: {begin} to {end}.")
         oldest = microseconds(begin) if previous is None else previous["oldest"]
-        return {**arguments, "begin": microseconds(begin), "end": microseconds(end), "oldest": oldest}
+        begin = min(begin, end)
+        forgotten = {name: value for name, value in (previous or {}).items() if name == "forgotten"}
+        times = {"begin": microseconds(begin), "end": microseconds(end), "oldest": oldest}
+        return {**arguments, **times, **forgotten}
 
     def start(self, arguments: dict[str, Any]) -> list[Request]:
         """Return the request for the first page of the range."""
@@ -75,18 +78,36 @@ class Events(Kind):
             params["event_type"] = ",".join(types)
         memo = {"chain": str(begin), "begin": None, "until": end, "end": end, "last": begin, "density": None}
         memo |= {"from": begin, "pages": 0}
+        if begin == arguments.get("forgotten"):
+            memo["begin"] = begin  # Box's range begins with the whole second
         return [Request("/events", "position", params=params, memo=memo, key=f"{begin}")]
 
     def again(self, arguments: dict[str, Any], ranges: list[list[int | None]]) -> list[Request]:
         """Return the request for the first page of each range. A part without times can be anywhere in the whole range."""
         second = 1_000_000  # the end of a range is exclusive
-        requests = {}
-        for first, last in ranges:
-            begin = arguments["oldest"] if first is None else max(first, arguments["oldest"])
-            end = arguments["end"] if last is None else last + second
-            for request in self.start({**arguments, "begin": begin, "end": end}):
-                requests[request.key] = request
-        return list(requests.values())
+        spans: list[list[int]] = []
+        for begin, end in sorted(
+            (
+                arguments["oldest"] if first is None else max(first, arguments["oldest"]),
+                arguments["end"] if last is None else last + second,
+            )
+            for first, last in ranges
+        ):
+            if spans and begin <= spans[-1][1]:
+                spans[-1][1] = max(spans[-1][1], end)
+            elif begin < end:
+                spans.append([begin, end])
+        return [
+            request._replace(key=f"{begin}-{end}")
+            for begin, end in spans
+            for request in self.start({**arguments, "begin": begin, "end": end})
+        ]
+
+    def retried(
+        self, arguments: dict[str, Any], refused: list[Request], notes: dict[str, dict[str, str]]
+    ) -> list[Request]:
+        """Return the requests for what each refused page and those after it would have returned."""
+        return self.again(arguments, [[request.memo["last"], request.memo["until"]] for request in refused])
 
     def trim(self, table: Table, request: Request, outcome: Outcome) -> None:
         """Drop the rows that belong to the subrange before or after this one, and rows that the page repeats."""

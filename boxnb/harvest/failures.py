@@ -33,6 +33,15 @@ def not_written(error: Exception, path: Path) -> HarvestError:
     )
 
 
+def not_deleted(error: OSError, folder: Path) -> HarvestError:
+    """Return the exception for a harvest that cannot be deleted."""
+    return HarvestError(
+        f"The harvest in {folder} cannot be deleted ({error.strerror or type(error).__name__}). Its rows are unchanged. "
+        "Close other programs that use it, check the folder's permissions, then try again.",
+        folder,
+    )
+
+
 def flush_folder(folder: Path) -> None:
     """Flush the entries of a folder. Raises :class:`HarvestError`, for example because the disk is full."""
     try:
@@ -53,11 +62,16 @@ def reading(file: Path) -> Iterator[None]:
             file,
         ) from error
     except (OSError, pa.ArrowException) as error:
-        raise HarvestError(
-            f"A part of this harvest cannot be read: {file} is damaged or truncated. "
-            "Restore it from a backup, or call verify(repair=True) and then run(), which fetches its rows again.",
-            file,
-        ) from error
+        raise unreadable(file) from error
+
+
+def unreadable(file: Path) -> HarvestError:
+    """Return the exception for a part that is damaged."""
+    return HarvestError(
+        f"A part of this harvest cannot be read: {file} is damaged or truncated. "
+        "Restore it from a backup, or call verify(repair=True) and then run(), which fetches its rows again.",
+        file,
+    )
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +74,15 @@ class Kind:
         """Return the requests that fetch the rows of damaged parts again; ``ranges`` are the ranges of their ``created_at``."""
         return self.start(arguments)
 
+    def retried(
+        self, arguments: dict[str, Any], refused: list[Request], notes: dict[str, dict[str, str]]
+    ) -> list[Request]:
+        """Return the requests that fetch what the round before could not read, and add to the ``notes`` of the new round.
+
+        A round that fetches everything does so anyway.
+        """
+        return []
+
     def take(self, table: Table, content: bytes, request: Request) -> Page:
         """Add a page to a table."""
         return table.add(content)
@@ -87,7 +97,8 @@ class Kind:
 
     def next_page(self, request: Request, following: Any, outcome: Outcome) -> list[Request]:
         """Return the request for the page after this one."""
-        return [request._replace(at=following, key=f"{request.key}@{following}", id=0)]
+        listing = request.key.partition("@")[0]
+        return [request._replace(at=following, key=f"{listing}@{following}", id=0)]
 
     def agree(self, outcome: Outcome, now: Request, rows: pa.Table) -> pa.Table:
         """Apply to a finished page what the driver changed in its request while it was fetched; return the rows to keep."""
@@ -125,12 +136,14 @@ class Kind:
         return pa.concat_tables([once, old.filter(pa.array(stays))])
 
     def keys(self, rows: pa.Table) -> pd.Index:
-        """Return what identifies each row. A row without an id is identified by all its values."""
+        """Return what identifies each row. A row without an id is identified by all its values, and counted if others equal it."""
         columns = [rows.column(name).to_pandas().astype("object") for name in self.key]
-        keys = columns[0] if len(columns) == 1 else columns[0].astype("str") + " " + columns[1]
+        keys = columns[0] if len(columns) == 1 else columns[0].astype("str") + " " + columns[1].astype("str")
+        equal: Counter[str] = Counter()
         for row in np.flatnonzero(keys.isna().to_numpy()):
             entry = rows.slice(row, 1).drop_columns([column.name for column in parts.SEEN]).to_pylist()[0]
-            keys.iloc[row] = f"without an id: {entry}"
+            equal[str(entry)] += 1
+            keys.iloc[row] = f"without an id: {entry} {equal[str(entry)]}"
         index: pd.Index = pd.Index(keys, dtype="object")
         return index
 

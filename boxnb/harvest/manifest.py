@@ -20,6 +20,8 @@ from .request import Outcome, Request
 
 WAITING, DONE, REFUSED = "waiting", "done", "refused"
 
+TWICE = "The server returned the same marker twice"
+
 
 class Round(NamedTuple):
     """The first run of a harvest, or one update. Times are microseconds since 1970, UTC."""
@@ -53,6 +55,7 @@ class Manifest:
     def __init__(self, folder: Path) -> None:
         self.file = folder / manifest_file.FILE
         self._connection: sqlite3.Connection | None = None
+        self._opened: tuple[int, int] | None = None
         self._threads = threading.RLock()
 
     @property
@@ -72,8 +75,11 @@ class Manifest:
                 self._connection = None
 
     def _open(self) -> sqlite3.Connection:
-        if self._connection is None:
-            self._connection = manifest_file.connect(self.file)
+        """Return the connection. If the file was deleted or replaced since, this is the one to the present file."""
+        present = manifest_file.identity(self.file)
+        if self._connection is None or self._opened != present:
+            self.close()
+            self._connection, self._opened = manifest_file.connect(self.file), present
         return self._connection
 
     @contextlib.contextmanager
@@ -104,7 +110,10 @@ class Manifest:
     def facts(self) -> dict[str, Any]:
         """Return what the harvest was started with."""
         with self._reading() as database:
-            return {name: json.loads(value) for name, value in database.execute("SELECT * FROM facts")}
+            facts = {name: json.loads(value) for name, value in database.execute("SELECT * FROM facts")}
+            if missing := {"dataset", "arguments", "account"} - facts.keys():
+                raise ValueError(f"it does not say {min(missing)}")
+            return facts
 
     def remember(self, name: str, value: Any) -> None:
         """Save a fact about the harvest."""
@@ -115,7 +124,7 @@ class Manifest:
         """Return all rounds, oldest first. The last one may not have ended."""
         with self._reading() as database:
             rows = database.execute("SELECT * FROM rounds ORDER BY id").fetchall()
-        return [Round._make([*row[:4], json.loads(row[4]), *row[5:]]) for row in rows]
+            return [Round._make([*row[:4], json.loads(row[4]), *row[5:]]) for row in rows]
 
     def begin(
         self,
@@ -153,7 +162,7 @@ class Manifest:
         query = f"SELECT request, id, turn, key FROM units WHERE round = ? AND state = 'waiting' AND turn = ? ORDER BY {order} LIMIT ?"  # noqa: S608  one of two constants
         with self._reading() as database:
             rows = database.execute(query, (round_id, turn, limit + len(skip))).fetchall()
-        return [Request.from_json(*row) for row in rows if row[1] not in skip][:limit]
+            return [Request.from_json(*row) for row in rows if row[1] not in skip][:limit]
 
     def commit(
         self,
@@ -173,7 +182,8 @@ class Manifest:
             # These pages have to be compared, so they are all in one part.
             file = next((part.file for place, part, _ in saved if place == FETCHED), None)
             for outcome in outcomes:
-                status, why = outcome.refused or (None, outcome.doubt)
+                doubt = TWICE if _leads_back(database, round_id, outcome) else outcome.doubt
+                status, why = outcome.refused or (None, doubt)
                 state = REFUSED if why is not None else DONE
                 database.execute(
                     "UPDATE units SET state = ?, request = ?, status = ?, why = ?, part = ? WHERE id = ?",
@@ -302,15 +312,18 @@ class Manifest:
 
     def skipped(self, round_id: int) -> list[dict[str, Any]]:
         """Return what Box refused, or may not have returned completely, in a round."""
-        query = "SELECT request, status, why FROM units WHERE round = ? AND state = 'refused' ORDER BY id"
-        with self._reading() as database:
-            rows = database.execute(query, (round_id,)).fetchall()
         skipped = []
-        for text, status, why in rows:
-            request = Request.from_json(text, 0, 0, "")
+        for request, status, why in self.refused(round_id):
             entry = {"id": request.memo.get("id"), "as_user": request.as_user, "status": status, "why": why}
             skipped.append({name: value for name, value in entry.items() if value is not None})
         return skipped
+
+    def refused(self, round_id: int) -> list[tuple[Request, int | None, str]]:
+        """Return the requests of :meth:`skipped`, each with the status and why."""
+        query = "SELECT request, turn, key, status, why FROM units WHERE round = ? AND state = 'refused' ORDER BY id"
+        with self._reading() as database:
+            rows = database.execute(query, (round_id,)).fetchall()
+            return [(Request.from_json(text, 0, turn, key), *why) for text, turn, key, *why in rows]
 
     def notes(self, round_id: int) -> dict[str, dict[str, str]]:
         """Return the notes of a round: by kind, a value for each id."""
@@ -321,6 +334,18 @@ class Manifest:
             ):
                 notes.setdefault(kind, {})[item] = value
         return notes
+
+
+def _leads_back(database: sqlite3.Connection, round_id: int, outcome: Outcome) -> bool:
+    """Return whether the page after this one is the same or an earlier one of the listing, which would never end."""
+    request = outcome.request
+    query = "SELECT 1 FROM units WHERE round = ? AND key = ? AND id <= ?"
+    return any(
+        opened.path == request.path
+        and opened.at is not None
+        and database.execute(query, (round_id, opened.key, request.id)).fetchone() is not None
+        for opened in outcome.opened
+    )
 
 
 def _open_units(database: sqlite3.Connection, round_id: int, requests: Iterable[Request]) -> None:

@@ -62,6 +62,15 @@ def create(file: Path, facts: dict[str, Any]) -> None:
         raise failures.not_written(error, file) from error
 
 
+def identity(file: Path) -> tuple[int, int] | None:
+    """Return what differs between a file and another one that took its place; ``None`` if there is none."""
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 def connect(file: Path) -> sqlite3.Connection:
     """Open the file, and upgrade it to the current version.
 

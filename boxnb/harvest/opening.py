@@ -51,13 +51,14 @@ def harvest(
     Raises
     ------
     ArgumentError
-        The dataset does not exist, or one of its arguments is wrong.
+        The dataset does not exist, one of its arguments is wrong, or the name or folder cannot be used.
     """
     dataset = choice(dataset, "dataset", KINDS)
     of = arguments.pop("of", None) if isinstance(KINDS[dataset], Derived) else None
     checked = checked_arguments(dataset, arguments)
     if isinstance(of, Harvest):
-        checked["of"] = of.folder.name
+        is_usual = of.folder.parent == places.folder_of(box.profile.name)
+        checked["of"] = of.folder.name if is_usual else str(of.folder)
     path = (
         places.folder_for(box.profile.name, dataset, checked, name)
         if folder is None

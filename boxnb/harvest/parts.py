@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ..frames.schema import Column
@@ -179,6 +179,19 @@ def _with_schema(table: pa.Table, wanted: pa.Schema) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=wanted)
 
 
+def names_in(file: Path) -> list[str]:
+    """Return the names of the columns in a part."""
+    with failures.reading(file), pq.ParquetFile(file) as parquet:
+        return list(parquet.schema_arrow.names)
+
+
+def check(file: Path) -> None:
+    """Raise a :class:`HarvestError` if a part cannot be read completely."""
+    with failures.reading(file), pq.ParquetFile(file, page_checksum_verification=True) as parquet:
+        for group in range(parquet.num_row_groups):
+            parquet.read_row_group(group)
+
+
 def read(files: Iterable[Path], columns: Sequence[Column]) -> pa.Table:
     """Return all parts as one table, in the order of the files."""
     found = list(tables(files, columns))
@@ -186,10 +199,7 @@ def read(files: Iterable[Path], columns: Sequence[Column]) -> pa.Table:
 
 
 def in_time_order(table: pa.Table, *keys: str) -> pa.Table:
-    """Return a table sorted by ``created_at`` and then by ``keys``; unchanged if it is already in that order."""
-    times = table.column("created_at").combine_chunks().cast(pa.int64())
-    if len(table) < 2 or pc.all(pc.less_equal(times[:-1], times[1:])).as_py():
-        return table
+    """Return a table sorted by ``created_at`` and then by ``keys``, so that some of its rows have the same order as all."""
     return table.sort_by([("created_at", "ascending"), *((key, "ascending") for key in keys)])
 
 
@@ -199,14 +209,21 @@ def hash_of(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+_OWN = re.compile(r"[0-9a-f]{16}\.parquet|\.[0-9a-f]{16}\.draft")
+"""The names of parts and drafts. Other files in the folder belong to someone else, and stay."""
+
+
+def own(folder: Path) -> list[Path]:
+    """Return the parts and drafts in a folder, in order of their names."""
+    return sorted(file for file in folder.glob("*") if _OWN.fullmatch(file.name) and file.is_file())
+
+
 def sweep(folder: Path, listed: set[str]) -> int:
-    """Delete drafts, and files that the manifest does not list. Return how many."""
-    swept = 0
-    for file in folder.iterdir():
-        if file.is_file() and file.name not in listed and file.suffix in (".parquet", ".draft"):
-            private_files.discard(file)
-            swept += 1
-    return swept
+    """Delete drafts, and parts that the manifest does not list. Return how many."""
+    unlisted = [file for file in own(folder) if file.name not in listed]
+    for file in unlisted:
+        private_files.discard(file)
+    return len(unlisted)
 
 
 def remove(folder: Path, files: Iterable[str]) -> None:

@@ -17,6 +17,9 @@ from ..local.home_folder import elsewhere, home
 LONGEST = 60
 """The most characters of a folder's name; a longer one is cut and ends with a hash."""
 
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,98}[A-Za-z0-9_-])?")
+_RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)", re.IGNORECASE)
+
 
 def base() -> Path:
     """Return the folder of all harvests.
@@ -45,11 +48,17 @@ def folder_for(profile: str, dataset: str, arguments: dict[str, Any], name: str 
         name = "-".join([dataset, *words])
         if len(name) > LONGEST:
             name = f"{name[:LONGEST]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
-    elif not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,99}", name):
+    elif not isinstance(name, str) or not _NAME.fullmatch(name) or _RESERVED.match(name):
         raise ArgumentError(
-            "name takes letters, digits, '-', '_' and '.', because it becomes the name of a folder."
+            "name takes letters from a to z, digits, '-', '_' and '.', at most 100, because it becomes the name of a folder. "
+            "It begins with a letter or a digit, does not end with '.', and is not a name that Windows reserves, such as 'con'."
         )
-    return base() / on_disk(profile) / name
+    return folder_of(profile) / name
+
+
+def folder_of(profile: str) -> Path:
+    """Return the folder of all harvests of a profile."""
+    return base() / on_disk(profile)
 
 
 def _slug(value: Any) -> str:

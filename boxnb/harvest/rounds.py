@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import datetime
-import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import pandas as pd
 import pyarrow as pa
 
 from ..api.arguments import choice
@@ -70,9 +69,7 @@ class Rounds:
             return Budget(calls)
         now = timestamp(self.now())
         time = time_of(until, now)  # a span counts back from now
-        is_span = isinstance(until, datetime.timedelta) or (
-            isinstance(until, str) and not re.search(r"\d{4}", until)
-        )
+        is_span = time_of(until, now + pd.Timedelta("1h")) != time
         return Budget(calls, (now + (now - time) if is_span else time).timestamp())
 
     def lacks_rows(self) -> bool:
@@ -93,13 +90,22 @@ class Rounds:
             private_files.private_folder(self._folder / name)
         with lock.holding(self._folder, doing):
             if self._manifest.exists:
-                self._require_same_owner()
+                self.require_same_owner()
                 for name in parts.PLACES:
                     listed = {entry.part.file for entry in self._manifest.parts(name)}
                     parts.sweep(self._folder / name, listed)
             yield
 
-    def _require_same_owner(self) -> None:
+    def require_same_owner(self) -> None:
+        """Raise if the harvest in the folder is another one.
+
+        Raises
+        ------
+        ArgumentError
+            It is of another dataset or has other arguments.
+        HarvestError
+            It belongs to another sign-in, or its manifest is damaged.
+        """
         facts, account = self._manifest.facts(), account_of(self._box)
         if facts["dataset"] != self._kind.name or facts["arguments"] != self._arguments:
             raise ArgumentError(
@@ -112,6 +118,14 @@ class Rounds:
                 "Nothing was changed. Connect with that profile, or choose another name or folder.",
                 self._folder,
             )
+
+    def require_same_owner_if_known(self) -> None:
+        """Raise as :meth:`require_same_owner` does, unless the manifest is missing or damaged: then nobody knows the owner."""
+        try:
+            self._manifest.facts()
+        except HarvestError:
+            return
+        self.require_same_owner()
 
     def work(
         self,
@@ -127,6 +141,7 @@ class Rounds:
             choice(executor, "executor", ("threads", "processes"))
         with self.holding("update" if update else "run"):
             if not self._manifest.exists:
+                self._require_no_parts()
                 self._manifest.create(
                     {
                         "dataset": self._kind.name,
@@ -142,7 +157,8 @@ class Rounds:
                 if not self._round(current, budget, executor, lanes):
                     return
                 # After an earlier first run or repair, an update is due. A round that has just begun, or an update, is up to date.
-                needs_update = update and bool(rounds) and current.kind in ("run", REPAIR)
+                is_older = bool(rounds) and current.kind in ("run", REPAIR)
+                needs_update = update and (is_older or (full and current.kind == "update"))
             if self._manifest.facts().get("again") is not None:
                 left = budget.after(self._box.session.ledger.calls - before)
                 repair = self._begin(REPAIR, self._manifest.rounds())
@@ -154,6 +170,15 @@ class Rounds:
                 left = budget.after(self._box.session.ledger.calls - before)
                 kind = "full walk" if full else "update"
                 self._round(self._begin(kind, self._manifest.rounds()), left, executor, lanes)
+
+    def _require_no_parts(self) -> None:
+        """Raise if the manifest is missing, but not the parts: nothing tells which rows they have."""
+        if any(file.suffix == ".parquet" for name in parts.PLACES for file in parts.own(self._folder / name)):
+            raise HarvestError(
+                f"The manifest of the harvest in {self._folder} is missing. Its Parquet files are unchanged. "
+                "Restore the manifest from a backup, or delete() the harvest and run it again.",
+                self._folder,
+            )
 
     def _open_further(self, current: Round) -> int:
         """Open the requests that follow from all pages of a round together. Return how many are new."""
@@ -175,7 +200,7 @@ class Rounds:
                     self._folder,
                 )
             now = rounds[-1].begun + 1
-        previous = rounds[-1].arguments if rounds else None
+        previous = self._since_forgotten(rounds[-1].arguments) if rounds else None
         again = self._manifest.facts().get("again") if kind == REPAIR else None
         if previous is not None and again is not None and self._kind.appends:
             arguments = dict(previous)  # the next update continues from there
@@ -183,6 +208,7 @@ class Rounds:
             arguments = self._kind.round_arguments(self._arguments, now, previous)
         arguments |= {"full": kind != "update"}
         notes = self._manifest.notes(rounds[-1].id) if rounds else {}
+        refused = [request for request, _, _ in self._manifest.refused(rounds[-1].id)] if rounds else []
         copied = []
         if isinstance(self._kind, Derived):
             rows = self._source()
@@ -193,10 +219,18 @@ class Rounds:
                 failures.flush_folder(fetched)
         else:
             requests = self._kind.start(arguments) if again is None else self._kind.again(arguments, again)
+            requests += self._kind.retried(arguments, refused, notes)
         begun = self._manifest.begin(kind, now, arguments, requests, notes, copied)
         if again is not None:
             self._manifest.remember("again", None)
         return begun
+
+    def _since_forgotten(self, previous: dict[str, Any]) -> dict[str, Any]:
+        """Return the arguments of the round before, without the time whose events :meth:`Harvest.forget` has deleted."""
+        forgotten = self._manifest.facts().get("forgotten")
+        if forgotten is None or not self._kind.appends:
+            return previous
+        return {**previous, "oldest": max(previous["oldest"], forgotten), "forgotten": forgotten}
 
     def _round(self, current: Round, budget: Budget, executor: Any, lanes: int | None) -> bool:
         """Fetch the pages of a round, and end it if none is left. Return whether it ended."""

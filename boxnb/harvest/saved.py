@@ -19,7 +19,7 @@ from .catalogue import KINDS
 from .driver import Budget
 from .events import microseconds, timestamp
 from .manifest import Manifest
-from .reading import Reader, to_frame
+from .reading import Reader, checked_columns, to_frame
 from .rounds import Rounds
 
 if TYPE_CHECKING:
@@ -182,12 +182,7 @@ class Harvest:
             The harvest has not been started, or a part is damaged.
         """
         self._require_started()
-        wanted = self.columns if columns is None else list(columns)
-        named = [*wanted, *(where if isinstance(where, Mapping) else ())]
-        if unknown := [name for name in named if name not in self.columns]:
-            raise ArgumentError(
-                f"This harvest has no column {unknown[0]!r}. Its columns are {', '.join(self.columns)}."
-            )
+        wanted = checked_columns(self.columns, columns, where)
         if isinstance(where, str):
             table = self._reader.where(wanted, where)
         else:
@@ -255,7 +250,10 @@ class Harvest:
         """
         self._require_started()
         mark = self._manifest.facts().get("reported")
-        changes = self._reader.changes(-1 if mark is None else mark, self._rounds.ended())
+        ended = self._rounds.ended()
+        changes = self._reader.changes(
+            -1 if mark is None else mark, ended, up_to=ended[-1].begun if ended else -1
+        )
         changes.attrs["first_report"] = mark is None
         return self._described(changes, complete=self.complete)
 
@@ -275,6 +273,8 @@ class Harvest:
     def complete(self) -> bool:
         """Whether the first run has ended, the server refused nothing in the last round that ended, and no rows of damaged parts are missing."""
         ended = self._rounds.ended()
+        if ended:
+            self._rounds.require_same_owner()
         source_complete = self.source is None or self.source.complete
         if not ended or self._rounds.lacks_rows():
             return False
@@ -334,11 +334,12 @@ class Harvest:
         self._require_started()
         time = microseconds(time_of(before, timestamp(self._rounds.now())))
         with self._rounds.holding("forget"):
-            return care.forget(self._kind, self.folder, self._manifest, time)
+            return care.forget(self._kind, self.folder, self._manifest, time, self._rounds.now())
 
     def delete(self) -> None:
         """Delete this harvest's files. Nothing else in the folder is touched."""
         if self.folder.exists():
+            self._rounds.require_same_owner_if_known()
             care.delete(self.folder, self._manifest)
 
     def _run_all(
@@ -369,11 +370,17 @@ class Harvest:
         return card.html(self._facts(), self.folder.name)
 
     def _facts(self) -> list[tuple[str, str]]:
-        return card.facts(self._box, self._kind, self.arguments, self.folder, self._manifest)
+        try:
+            if self._manifest.exists:
+                self._rounds.require_same_owner()
+            return card.facts(self._box, self._kind, self.arguments, self.folder, self._manifest)
+        except (ArgumentError, HarvestError) as error:
+            return card.unusable(self._kind, self.folder, str(error))
 
     def _require_started(self) -> None:
         if not self._manifest.exists or not self._manifest.rounds():
             raise HarvestError("This harvest has not been started. Call run() first.", self.folder)
+        self._rounds.require_same_owner()
 
     def _described(self, frame: pd.DataFrame, *, complete: bool | None) -> pd.DataFrame:
         """Add what a pull says about itself to the ``attrs``."""

@@ -151,6 +151,7 @@ POSIX: dict[str, dict[str, tuple[str, ...]]] = {
         "transfer/test_transfer.py": ("test_a_bar_is_drawn_on_a_terminal",),
     },
     "it changes the time zone (time.tzset)": {
+        "harvest/test_harvest_reading.py": ("test_times_in_sql_are_in_utc",),
         "store/test_property_list.py": ("test_a_local_time_stays_local",),
     },
     "it replaces fcntl.flock": {
