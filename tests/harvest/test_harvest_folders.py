@@ -47,9 +47,9 @@ def test_another_dataset_with_the_same_name_is_refused(box: boxnb.Box) -> None:
     rows = users.frame()
     for other in (box.harvest("groups", name="mine"), box.harvest("users", name="mine", user_type="all")):
         for action in ACTIONS.values():
-            with pytest.raises(ArgumentError, match=r"is of users with no arguments"):
+            with pytest.raises(ArgumentError, match=r"a harvest of users with no arguments"):
                 action(other)
-        assert "is of users with no arguments" in repr(other)
+        assert "a harvest of users with no arguments" in repr(other)
     assert users.frame().equals(rows)
     assert users.verify().empty
 
