@@ -38,7 +38,8 @@ def harvest(
         ``"collaborations"`` (with ``flagged`` and ``files`` as for `reports.collaborations`) and ``"shared_links"`` (both made
         from a harvest of the content, ``of``), or ``"trash"`` (of all users).
     name : str, optional
-        The name of its folder, by default made from the dataset and its arguments.
+        The name of its folder: letters from a to z, digits, ``-``, ``_`` and ``.``. By default made from the dataset and its
+        arguments.
     folder : str or path, optional
         Where to save it instead. By default ``data/harvests`` of a checkout, otherwise ``harvests`` in the user's data folder.
     **arguments

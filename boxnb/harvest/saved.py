@@ -324,7 +324,7 @@ class Harvest:
 
     def forget(self, before: When) -> int:
         """
-        Delete what is older than a time: events that happened before, and rows of the history that were replaced before.
+        Delete events from before a time, and rows of the history that were replaced before it; no later run fetches them.
 
         Returns
         -------

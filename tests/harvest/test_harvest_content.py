@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -13,7 +11,6 @@ from signing import sign_in
 
 import boxnb
 from boxnb import reports
-from boxnb.api import rate_limit
 from boxnb.errors import ArgumentError, ForbiddenError
 from boxnb.sandbox import Sandbox
 
@@ -26,18 +23,6 @@ NOT_REPORTED = [
     "modified_by_login",
 ]
 """The columns of a folder that change when something below it changes, which events do not report."""
-
-
-@pytest.fixture
-def little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    """Yield a sandbox with eight users and a hundred folders, without rate limits."""
-    monkeypatch.setitem(rate_limit.LIMITS, "general", rate_limit.Limit(1_000_000))
-    sizes = {"users": 8, "folders": 120, "files": 900, "events": 300}
-    with boxnb.sandbox.start(
-        private=True, state=tmp_path / "little", limits="off", world="large", **sizes
-    ) as running:
-        running.clock.freeze()
-        yield running
 
 
 @pytest.fixture

@@ -10,19 +10,10 @@ from typing import Any
 import harvesting
 import pandas as pd
 import pytest
-from signing import sign_in
 
 import boxnb
 from boxnb.errors import ArgumentError, BoxUnavailableError, HarvestError, RangeError
 from boxnb.sandbox import Sandbox
-
-
-@pytest.fixture
-def box(free: Sandbox) -> boxnb.Box:
-    """Return a Box whose clock does not move by itself."""
-    free.clock.freeze()
-    sign_in(free)
-    return boxnb.connect("acme")
 
 
 def calls(sandbox: Sandbox) -> int:

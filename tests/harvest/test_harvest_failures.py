@@ -18,20 +18,11 @@ import harvesting
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from signing import sign_in
 
 import boxnb
 from boxnb.errors import ArgumentError, HarvestError, HarvestInUseError, Interrupted
 from boxnb.harvest import Harvest, manifest_file
 from boxnb.sandbox import Sandbox
-
-
-@pytest.fixture
-def box(free: Sandbox) -> boxnb.Box:
-    """Return a Box whose clock does not move by itself."""
-    free.clock.freeze()
-    sign_in(free)
-    return boxnb.connect("acme")
 
 
 @pytest.fixture

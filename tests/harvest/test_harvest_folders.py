@@ -9,22 +9,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from signing import sign_in
 
 import boxnb
 from boxnb import store
 from boxnb.errors import ArgumentError, HarvestError
 from boxnb.harvest import Harvest
-from boxnb.sandbox import Sandbox
-
-
-@pytest.fixture
-def box(free: Sandbox) -> boxnb.Box:
-    """Return a Box whose clock does not move by itself."""
-    free.clock.freeze()
-    sign_in(free)
-    return boxnb.connect("acme")
-
 
 ACTIONS = {
     "frame": lambda harvest: harvest.frame(),

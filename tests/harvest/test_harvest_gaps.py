@@ -6,7 +6,6 @@ import datetime
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -14,22 +13,15 @@ import pytest
 from signing import sign_in
 
 import boxnb
-from boxnb.api import rate_limit
 from boxnb.errors import ApiError, ForbiddenError
 from boxnb.harvest import parts
 from boxnb.sandbox import Sandbox
 
 
 @pytest.fixture
-def little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    """Yield a sandbox with few users and folders and thousands of events, without rate limits."""
-    monkeypatch.setitem(rate_limit.LIMITS, "general", rate_limit.Limit(1_000_000))
-    sizes: dict[str, Any] = {"users": 6, "folders": 40, "files": 200, "events": 4000}
-    with boxnb.sandbox.start(
-        private=True, state=tmp_path / "little", limits="off", world="large", **sizes
-    ) as running:
-        running.clock.freeze()
-        yield running
+def sizes() -> dict[str, int]:
+    """Return the sizes of the enterprise."""
+    return {"users": 6, "folders": 40, "files": 200, "events": 4000}
 
 
 @pytest.fixture

@@ -7,20 +7,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from signing import sign_in
 
 import boxnb
 from boxnb.errors import ArgumentError, HarvestError
 from boxnb.harvest import Harvest, parts
 from boxnb.sandbox import Sandbox
-
-
-@pytest.fixture
-def box(free: Sandbox) -> boxnb.Box:
-    """Return a Box whose clock does not move by itself."""
-    free.clock.freeze()
-    sign_in(free)
-    return boxnb.connect("acme")
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from signing import sign_in
 
 import boxnb
 from boxnb.errors import HarvestError
@@ -14,14 +13,6 @@ from boxnb.harvest import Harvest, parts
 from boxnb.sandbox import Sandbox
 
 SEEN = ["first_seen", "seen_since", "last_seen"]
-
-
-@pytest.fixture
-def box(free: Sandbox) -> boxnb.Box:
-    """Return a Box whose clock does not move by itself."""
-    free.clock.freeze()
-    sign_in(free)
-    return boxnb.connect("acme")
 
 
 def damage(file: Path, how: str) -> None:
