@@ -1,12 +1,11 @@
 """All content of the enterprise: a walk as each user; an update lists only the folders that events name.
 
 The walk follows the rules of `reports.content`. It lists the top level of every active user, and then the folders that the
-user owns. Then it lists folders of others, one after another, each as the user with the lowest id who can see it. If one such
-folder is inside another, `reports.content` may name a different user in ``seen_as`` who can see the same.
+user owns. Then it lists folders of others, one after another, each as the user with the lowest id who can see it.
 
-An update reads the admin events since the last round. `further` turns them into folders to list, and then looks at the
-listed folders: one that is new, or now belongs to someone else, is walked; one whose etag changed without an event is
-listed. Every other folder is skipped.
+An update reads the users and the admin events since the last round. `further` turns them into folders to list, and then
+looks at the listed folders: one that is new, or now belongs to someone else, is walked; one whose etag changed without an
+event, or that now has its first collaborator or no collaborator any more, is listed. Every other folder is skipped.
 """
 
 from __future__ import annotations
@@ -21,12 +20,13 @@ import pandas as pd
 import pyarrow as pa
 
 from ..datasets.event_ranges import Span
-from ..datasets.seen_by_many import with_paths
+from ..datasets.seen_by_many import seen_as, with_paths
 from ..frames import Table, schema
+from ..frames.ancestors import ancestors
 from ..frames.pages import Page, at, folders_of, loads, loose, value_of
 from ..frames.schema import Column
 from ..frames.table import from_arrow, parsed_time, to_arrow
-from . import parts
+from . import parts, viewers
 from .events import REREAD, microseconds, timestamp
 from .kinds import Kind, unread, users_of
 from .request import Outcome, Request
@@ -121,10 +121,18 @@ class Content(Kind):
         if unusable:
             outcome.doubt = str(unusable[0]["why"])
         if not request.memo["walk"]:
-            return []
+            return self._shared(request, content, outcome)
         viewer = request.as_user or ""
         is_top = request.memo["id"] == ROOT
+        self._shared(request, content, outcome)
         return [visit(folder.id, viewer, turn=int(is_top and folder.owner != viewer)) for folder in folders]
+
+    def _shared(self, request: Request, content: bytes, outcome: Outcome) -> list[Request]:
+        """Note the items of others on a page of a user's top level. They open no request."""
+        if request.memo["id"] == ROOT:
+            items = viewers.shared_on(content, request.as_user or "")
+            outcome.notes.append((viewers.ON_PAGE, request.key, json.dumps(items)))
+        return []
 
     def _users(self, request: Request, content: bytes, outcome: Outcome) -> list[Request]:
         users, only = users_of(content), request.memo["people_of"]
@@ -156,20 +164,25 @@ class Content(Kind):
             if status != "inactive" and (only is None or user in only)
         }
         before = notes.get("viewer", {})
-        requests = [visit(ROOT, user) for user in sorted(active - before.keys(), key=int)] if before else []
+        # A harvest of an earlier boxnb does not know what is on the top levels, so they are all listed once.
+        unknown = active - (notes.get(viewers.SHARED, {}).keys() & before.keys())
+        requests = [visit(ROOT, user, walk=False) for user in sorted(unknown, key=int)] if before else []
         for text in notes.get("refused", {}).values():
             again = Request.from_json(text, 0, 0, "")
             folder, viewer = again.memo["id"], again.as_user or ""
             if viewer in active:
                 requests.append(visit(folder, viewer, walk=again.memo["walk"], named=folder != ROOT))
         known: Known = _known(old)
+        shared = viewers.shared_now(notes, active)
+        requests += _left(known, shared, before.keys() - active, notes, active)
+        first = viewers.first_of(shared)
         known_events = notes.get("known event", {})
         explained: set[str] = set()
         for event_id, text in notes.get("event", {}).items():
             event = json.loads(text)
             explained.add(f"{event['type']} {event['id']}")
             if event_id not in known_events:
-                requests += _named(event, known, active)
+                requests += _named(event, known, active, first)
         return requests + _grown(fetched, known, explained, notes.get("listed", {}), active)
 
     def settled(
@@ -183,6 +196,8 @@ class Content(Kind):
         """Return each item once, as its owner sees it if possible: items just listed, and earlier items in other folders."""
         statuses = notes.get("user", {})
         active = {user for user, status in statuses.items() if status != "inactive"}
+        shared = viewers.shared_now(notes, active)
+        listed, first = set(shared), viewers.first_of(shared)
         new = from_arrow(found, self.fetched)
         rows = new
         if len(old):
@@ -191,11 +206,18 @@ class Content(Kind):
             rows = pd.concat([new, kept], ignore_index=True)
             rows = rows.astype({name: "category" for name in rows if kept[name].dtype == "category"})
             rows = _without_lost(rows, set(old.column("id").drop_null().to_pylist()))
+            # Nobody sees what neither its owner nor a user on whose top level it is can list.
+            nobody = seen_as(rows, listed, first).isna() & (
+                ~rows["seen_as"].isin(active) | rows["seen_as"].isin(listed)
+            )
+            rows = rows[~nobody | rows.index.isin(range(len(new)))]
             _update_parent_names(rows)
-        # ``seen_as`` must not depend on the order in which pages arrived. For the same user, the newer row comes first.
-        by_viewer = np.lexsort((rows["id"].fillna(""), rows["seen_as"].str.zfill(20)))
-        rows = rows.iloc[by_viewer].reset_index(drop=True)
-        return to_arrow(with_paths(rows, active, set(statuses)), self.kept)
+        # The result must not depend on the order in which pages arrived. A newer row comes first.
+        is_old = rows.index >= len(new)
+        rows = rows.iloc[np.lexsort((rows["id"].fillna(""), rows["seen_as"].str.zfill(20), is_old))]
+        return to_arrow(
+            with_paths(rows.reset_index(drop=True), active, set(statuses), listed, first), self.kept
+        )
 
     def remembered(self, current: Round, notes: dict[str, dict[str, str]]) -> list[tuple[str, str, str]]:
         """Return what the next update needs: the active users, and the events that it will read again."""
@@ -204,8 +226,13 @@ class Content(Kind):
         recent = [
             ("known event", event, text) for event, text in events.items() if json.loads(text)["at"] >= oldest
         ]
-        users = notes.get("user", {}).items()
-        return [*recent, *(("viewer", user, "") for user, status in users if status != "inactive")]
+        active = {user for user, status in notes.get("user", {}).items() if status != "inactive"}
+        shared = viewers.shared_now(notes, active)
+        return [
+            *recent,
+            *(("viewer", user, "") for user in active),
+            *((viewers.SHARED, user, json.dumps(sorted(items))) for user, items in shared.items()),
+        ]
 
     def update_cost(self, box: Connection, rounds: list[Round]) -> str:
         """Return what the next update costs."""
@@ -234,9 +261,11 @@ UNREPORTED = (
         "their users' actions are in the events of their enterprise, not of yours",
     ),
     (
-        "content seen through a group, or as a user who left",
+        "content of users who left or of other companies that is shared with a group",
         "the event does not name everyone who gains or loses access",
     ),
+    ("items that were moved to the folder where they already are", "Box has no event for it"),
+    ("content that was given to another user together with the account", "Box has no event for it"),
     ("changes that arrive more than 48 hours late", "an update reads only the last 48 hours again"),
 )
 """The kinds of change that no event reports: what, and why. A full walk finds them all."""
@@ -266,6 +295,8 @@ def _events_of(content: bytes) -> list[tuple[str, str]]:
             if item is None and text("source", f"{kind}_id"):
                 item_type, item = kind, text("source", f"{kind}_id")
         created = text("created_at")
+        if text("event_type") in _MEMBERS:
+            item_type, item = "user", text("source", "user_id")
         if event_id is None or item is None or created is None or text("event_type") in _READ:
             continue
         moment = parsed_time(created)
@@ -284,28 +315,70 @@ _READ = {"DOWNLOAD", "PREVIEW", "ITEM_OPEN", "SHARED_LINK_SEND", "FILE_WATERMARK
 """Events that do not change an item."""
 
 
+_MEMBERS = {"GROUP_ADD_USER", "GROUP_REMOVE_USER"}
+"""Events after which a user sees what is shared with a group, or sees it no longer."""
+
+
 def _known(rows: pa.Table) -> Known:
-    """Return for each known item its parent, the user it was seen as, its owner and its etag."""
-    names = ("type", "id", "parent_id", "seen_as", "owned_by_id", "etag")
+    """Return for each known item its parent, the user it was seen as, its owner, its etag, and whether it has collaborators."""
+    names = ("type", "id", "parent_id", "seen_as", "owned_by_id", "etag", "has_collaborations")
     types, ids, *rest = (rows.column(name).to_pylist() for name in names)
     return dict(zip(map("{} {}".format, types, ids), zip(*rest, strict=True), strict=True))
 
 
-def _named(event: dict[str, Any], known: Known, active: set[str]) -> list[Request]:
+def _named(
+    event: dict[str, Any], known: Known, active: set[str], first: dict[str, str]
+) -> list[Request]:
     """Return the folders to list because of an event: the one that has the item now, and the one that had it before."""
     owner, found = event["owner"], []
+    if event["user"] in active:  # a user was invited to something, or joined a group
+        found.append(visit(ROOT, event["user"], walk=False))
     before = known.get(f"{event['type']} {event['id']}")
     places = [(event["parent"], owner)] if event["parent"] else []
     if before is not None:
         places.append((before[0] or ROOT, before[1]))
-    if before is None and event["user"] in active and owner not in active:
-        places.append((ROOT, event["user"]))  # a user was invited to another company's content
     for folder, viewer in places:
-        folder_row = known.get(f"folder {folder}")
-        as_user = folder_row[1] if folder_row is not None and folder_row[1] in active else viewer
+        as_user = _lister(folder, known, active, first) or viewer
         if as_user in active:
             found.append(visit(folder, as_user, walk=False, named=True))
     return found
+
+
+def _lister(folder: str, known: Known, active: set[str], first: dict[str, str]) -> str | None:
+    """Return a user who can list a known folder; ``None`` if nobody is known to."""
+    row = known.get(f"folder {folder}")
+    if row is None or row[1] in active:
+        return None if row is None else str(row[1])
+    parents = {key.removeprefix("folder "): each[0] for key, each in known.items()} if row else {}
+    return next(
+        (first[key] for each in ancestors(folder, parents) if (key := f"folder {each}") in first), None
+    )
+
+
+def _left(
+    known: Known,
+    shared: dict[str, set[str]],
+    left: set[str],
+    notes: dict[str, dict[str, str]],
+    active: set[str],
+) -> list[Request]:
+    """Return the folders to list because users left: where others see their content, and what they were invited to.
+
+    The content of a deleted user may be gone, so everyone who saw it is asked.
+    """
+    gone = left - notes.get("user", {}).keys()
+    listed, before = notes.get("listed", {}), notes.get(viewers.SHARED, {})
+    first = viewers.first_of(shared)
+    found = []
+    for user, items in shared.items() if left else ():
+        of_left = [(known[item][2], item) for item in items if item in known]
+        if any(owner in gone or (owner in left and first[item] == user) for owner, item in of_left):
+            found.append(visit(ROOT, user, walk=False))
+    for user in gone:
+        for item in json.loads(before.get(user, "[]")):
+            if item in known and known[item][2] in active:
+                found.append(visit(known[item][0] or ROOT, known[item][2], walk=False, named=True))
+    return [request for request in found if request.key.removeprefix("folder ") not in listed]
 
 
 def _grown(
@@ -313,8 +386,8 @@ def _grown(
 ) -> list[Request]:
     """Return the folders in listings that are new, belong to someone else now, or changed without an event."""
     requests = []
-    names = ("type", "id", "owned_by_id", "etag", "seen_as")
-    for item_type, item, owner, etag, viewer in zip(
+    names = ("type", "id", "owned_by_id", "etag", "has_collaborations", "seen_as")
+    for item_type, item, owner, etag, flag, viewer in zip(
         *(fetched.column(name).to_pylist() for name in names), strict=True
     ):
         if item_type != "folder" or item is None or item in listed:
@@ -322,7 +395,9 @@ def _grown(
         before = known.get(f"folder {item}")
         if before is None or (before[2] != owner and viewer == owner):
             requests.append(visit(item, viewer, turn=int(owner in active and owner != viewer)))
-        elif before[3] != etag and f"folder {item}" not in explained and viewer in (before[1], owner):
+        elif before[4] != flag or (
+            before[3] != etag and f"folder {item}" not in explained and viewer in (before[1], owner)
+        ):
             requests.append(visit(item, viewer, walk=False))
     return requests
 
