@@ -58,7 +58,9 @@ def seen_as(frame: pd.DataFrame, viewers: set[str] | None, shared: Mapping[str, 
         lowest = of_others["seen_as"].dropna().str.zfill(LONGEST_ID).groupby(keys).min()
         shared = {key: user.lstrip("0") for key, user in lowest.items()}
     folders = of_others[(of_others["type"] == "folder") & of_others["id"].notna()]
-    inside = folders["parent_id"].isin(set(folders["id"]))  # of two rows, the one whose parent is known comes last
+    inside = folders["parent_id"].isin(
+        set(folders["id"])
+    )  # of two rows, the one whose parent is known comes last
     folders = pd.concat([folders[~inside], folders[inside]])
     parents = dict(zip(folders["id"], folders["parent_id"], strict=True))
     above: dict[str, str | None] = {}

@@ -62,6 +62,18 @@ class Rounds:
         rounds = self._manifest.rounds() if self._manifest.exists else []
         return [entry for entry in rounds if entry.ended is not None]
 
+    def last_begun(self) -> int:
+        """Return when the last round that has ended began; -1 if none has."""
+        return max((entry.begun for entry in self.ended()), default=-1)
+
+    def mark_reported(self, shown: int | None) -> None:
+        """Remember that everything up to the round that began at ``shown``, or up to the last one, is reported."""
+        with self.holding("mark_reported"):
+            shown = self.last_begun() if shown is None else shown
+            if shown >= 0:
+                before = self._manifest.facts().get("reported")
+                self._manifest.remember("reported", max(shown, -1 if before is None else before))
+
     def budget(self, max_calls: int | None, until: When | None) -> Budget:
         """Return a budget from what the user passed; ``until`` is a time, or a span from now."""
         calls = None if max_calls is None else number_of(max_calls, "max_calls")

@@ -58,6 +58,7 @@ class Harvest:
         self._manifest = Manifest(folder)
         self._reader = Reader(self._kind, folder, self._manifest)
         self.source = source
+        self._shown: int | None = None  # when the last round in unreported() began
         self._rounds = Rounds(box, self._kind, arguments, folder, self._manifest, self._source_rows)
 
     @property
@@ -250,18 +251,17 @@ class Harvest:
         """
         self._require_started()
         mark = self._manifest.facts().get("reported")
-        ended = self._rounds.ended()
-        changes = self._reader.changes(
-            -1 if mark is None else mark, ended, up_to=ended[-1].begun if ended else -1
-        )
+        self._shown = self._rounds.last_begun()
+        changes = self._reader.changes(mark or -1, self._rounds.ended(), up_to=self._shown)
         changes.attrs["first_report"] = mark is None
         return self._described(changes, complete=self.complete)
 
     def mark_reported(self) -> None:
-        """Remember that everything up to the last round has been reported. Call this once the report is written."""
-        ended = self._rounds.ended()
-        with self._rounds.holding("mark_reported"):
-            self._manifest.remember("reported", ended[-1].begun if ended else None)
+        """Remember that what :meth:`unreported` returned last is reported; without that, everything up to the last round is.
+
+        Call this once the report is written. What an update has found in between is still unreported.
+        """
+        self._rounds.mark_reported(self._shown)
 
     @property
     def rounds(self) -> pd.DataFrame:

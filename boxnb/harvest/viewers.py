@@ -34,9 +34,7 @@ def shared_on(content: bytes, viewer: str) -> list[str]:
 def shared_now(notes: Mapping[str, Mapping[str, str]], active: set[str]) -> dict[str, set[str]]:
     """Return for each active user whose top level is known the items of others on it, as of now."""
     now = {user: set(json.loads(text)) for user, text in notes.get(SHARED, {}).items() if user in active}
-    listed = {
-        key.removeprefix("top ") for key in notes.get("listed", {}) if key.startswith("top ")
-    } & active
+    listed = {key.removeprefix("top ") for key in notes.get("listed", {}) if key.startswith("top ")} & active
     now |= {user: set() for user in listed}
     for key, text in notes.get(ON_PAGE, {}).items():
         user = key.removeprefix("top ").partition("@")[0]

@@ -150,6 +150,25 @@ def test_a_report_in_the_middle_of_an_update_covers_each_event_once(little: Sand
     assert sorted([*first["event_id"], *second["event_id"]]) == sorted(new["event_id"])
 
 
+def test_a_mark_covers_what_was_shown(little: Sandbox, box: boxnb.Box) -> None:
+    """If an update ends between ``unreported`` and ``mark_reported``, what it found is still unreported."""
+    harvest = box.harvest("users").run()
+    users = harvest.frame()["id"]
+    harvest.unreported()
+    box.session.request("PUT", f"/users/{users[2]}", json={"job_title": "Another"})
+    little.clock.advance(3600)
+    box.harvest("users").update()
+    harvest.mark_reported()
+    assert harvest.unreported()["id"].tolist() == [users[2]]
+    harvest.mark_reported()
+    assert harvest.unreported().empty
+    box.session.request("PUT", f"/users/{users[3]}", json={"job_title": "Another"})
+    little.clock.advance(3600)
+    harvest.update()
+    box.harvest("users").mark_reported()
+    assert box.harvest("users").unreported().empty
+
+
 def test_events_that_were_forgotten_stay_forgotten(little: Sandbox, box: boxnb.Box) -> None:
     """An update reads the last 48 hours again, but not what forget() has deleted."""
     harvest = box.harvest("events", since="300D").run()
