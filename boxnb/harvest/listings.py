@@ -9,7 +9,6 @@ from urllib.parse import quote
 import pyarrow as pa
 
 from ..frames import schema
-from ..frames.ancestors import ancestors
 from ..frames.pages import at, loads, loose, value_of
 from ..frames.table import parsed_time
 from . import viewers
@@ -103,12 +102,16 @@ def named(event: dict[str, Any], known: Known, active: set[str], first: dict[str
 def _lister(folder: str, known: Known, active: set[str], first: dict[str, str]) -> str | None:
     """Return a user who can list a known folder; ``None`` if nobody is known to."""
     row = known.get(f"folder {folder}")
-    if row is None or row[1] in active:
-        return None if row is None else str(row[1])
-    parents = {key.removeprefix("folder "): each[0] for key, each in known.items()} if row else {}
-    return next(
-        (first[key] for each in ancestors(folder, parents) if (key := f"folder {each}") in first), None
-    )
+    if row is not None and row[1] in active:
+        return str(row[1])
+    passed: set[str] = set()
+    while row is not None and folder not in passed:
+        if (user := first.get(f"folder {folder}")) is not None:
+            return user
+        passed.add(folder)
+        folder = row[0] or ROOT
+        row = known.get(f"folder {folder}")
+    return None
 
 
 def left(
