@@ -180,11 +180,10 @@ class Content(Kind):
         active = {user for user, status in statuses.items() if status != "inactive"}
         shared = viewers.shared_now(notes, active)
         listed, first = set(shared), viewers.first_of(shared)
-        new = from_arrow(found, self.fetched)
-        rows = new
+        rows = new = from_arrow(found, self.fetched).assign(is_old=False)
         if len(old):
             kept = from_arrow(old, self.kept).drop(columns=[column.name for column in PLACED])
-            kept = kept[_not_listed(kept, current, notes, skipped)]
+            kept = kept[_not_listed(kept, current, notes, skipped)].assign(is_old=True)
             rows = pd.concat([new, kept], ignore_index=True)
             rows = rows.astype({name: "category" for name in rows if kept[name].dtype == "category"})
             rows = _without_lost(rows, set(old.column("id").drop_null().to_pylist()))
@@ -192,14 +191,12 @@ class Content(Kind):
             nobody = seen_as(rows, listed, first).isna() & (
                 ~rows["seen_as"].isin(active) | rows["seen_as"].isin(listed)
             )
-            rows = rows[~nobody | rows.index.isin(range(len(new)))]
+            rows = rows[~(nobody & rows["is_old"])].reset_index(drop=True)
             _update_parent_names(rows)
         # The result must not depend on the order in which pages arrived. A newer row comes first.
-        is_old = rows.index >= len(new)
-        rows = rows.iloc[np.lexsort((rows["id"].fillna(""), rows["seen_as"].str.zfill(20), is_old))]
-        return to_arrow(
-            with_paths(rows.reset_index(drop=True), active, set(statuses), listed, first), self.kept
-        )
+        order = np.lexsort((rows["id"].fillna(""), rows["seen_as"].str.zfill(20), rows["is_old"]))
+        rows = rows.iloc[order].drop(columns="is_old").reset_index(drop=True)
+        return to_arrow(with_paths(rows, active, set(statuses), listed, first), self.kept)
 
     def remembered(self, current: Round, notes: dict[str, dict[str, str]]) -> list[tuple[str, str, str]]:
         """Return what the next update needs: the active users, and the events that it will read again."""
