@@ -98,7 +98,8 @@ def console(
         Such as ``"user_details"``, ``"user_activity"``, ``"folders_and_files"``, ``"collaborations"`` or ``"shared_links"``;
         any name in the column ``report`` of the list. Without it, the list is returned, newest run first.
     where : path, list of paths, or str, optional
-        CSV files, or folders with them, on this computer; or the id of a folder in Box. By default the folder *Box Reports*.
+        CSV files, Excel workbooks (which need the package ``openpyxl``), ZIP archives, or folders with them, on this computer; or
+        the id of a folder in Box. By default the folder *Box Reports*.
     zone : str, optional
         The time zone of the admin who ran the report, such as ``"Europe/Berlin"``. Without it, local times are taken as UTC,
         with a warning.
