@@ -53,12 +53,21 @@ class Reader:
         def read(listed: list[Listed]) -> list[pa.Table]:
             found = []
             for place, wanted in columns.items():
-                files = [self._folder / place / entry.part.file for entry in listed if entry.place == place]
+                files = self._whole(listed, place)
                 rows = [_filtered(table, only or {}) for table in parts.tables(files, wanted)]
                 found.append(pa.concat_tables([parts.schema(wanted).empty_table(), *rows]))
             return found
 
         return self._of_one_moment(read, *columns)
+
+    def _whole(self, listed: list[Listed], place: str) -> list[Path]:
+        """Return the parts in a folder, after a check that each has the content that the manifest lists."""
+        files = []
+        for entry in listed:
+            if entry.place == place:
+                files.append(self._folder / place / entry.part.file)
+                parts.require_whole(files[-1], entry.part)
+        return files
 
     def _of_one_moment(self, read: Callable[[list[Listed]], _Result], *places: str) -> _Result:
         """Return what ``read`` makes of the parts listed now; list them again if one has just been replaced."""
@@ -206,9 +215,7 @@ class Reader:
             with duckdb.connect(config={"autoinstall_known_extensions": "false"}) as database:
                 database.execute("SET TimeZone = 'UTC'")
                 for place, (name, columns) in views.items():
-                    files = [
-                        self._folder / place / entry.part.file for entry in listed if entry.place == place
-                    ]
+                    files = self._whole(listed, place)
                     if place == parts.ROWS and first is not None:
                         database.register(name, first)
                     else:
