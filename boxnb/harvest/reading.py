@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..api.arguments import described
+from ..api.arguments import described, text
 from ..errors import ArgumentError, HarvestError, RangeError, require
 from ..frames.schema import Column
 from ..frames.table import from_arrow
@@ -116,6 +116,7 @@ class Reader:
 
     def where(self, names: Sequence[str], condition: str) -> pa.Table:
         """Return these columns of the rows that fulfil a condition in SQL."""
+        condition = text(condition, "where")
         needed = [column.name for column in self._needed(names)]
 
         def matching(database: Any) -> pa.Table:
@@ -194,7 +195,7 @@ class Reader:
         ArgumentError
             It is not one query, or DuckDB refuses it.
         """
-        duckdb = import_duckdb()
+        duckdb, query = import_duckdb(), text(query, "query")
 
         def result(database: Any) -> pa.Table:
             statements = database.extract_statements(query)

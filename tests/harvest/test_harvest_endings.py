@@ -18,6 +18,7 @@ import boxnb
 from boxnb.errors import ArgumentError, ForbiddenError, HarvestError
 from boxnb.harvest import Harvest, driver, parts
 from boxnb.sandbox import Sandbox
+from boxnb.transport.allowance import require_call
 
 
 @contextmanager
@@ -25,7 +26,12 @@ def answering(box: boxnb.Box, answer: Callable[..., bytes]) -> Iterator[None]:
     """Let a function answer the calls of a harvest: it takes the path, the user and the parameters."""
     session: Any = box.session
     get_bytes = session.get_bytes
-    session.get_bytes = lambda path, *, as_user=None, **params: answer(path, as_user, params)
+
+    def get(path: str, *, as_user: str | None = None, **params: Any) -> bytes:
+        require_call()
+        return answer(path, as_user, params)
+
+    session.get_bytes = get
     try:
         yield
     finally:
@@ -221,11 +227,17 @@ WRONG: dict[str, tuple[Callable[[Harvest, Any], Any], list[Any]]] = {
     "lanes": (lambda harvest, value: harvest.run(lanes=value), [*ODD, 0, 101, 10**30]),
     "until": (lambda harvest, value: harvest.run(until=value), [*ODD, 5, datetime.timedelta.max]),
     "executor": (lambda harvest, value: harvest.run(executor=value), [*ODD, 5, Executor]),
-    "full": (lambda harvest, value: harvest.update(full=value), [*ODD, None, 1, "yes"]),
+    "full": (
+        lambda harvest, value: harvest.update(full=value),
+        [*(v for v in ODD if v is not True), None, 1, "yes"],
+    ),
     "repair": (lambda harvest, value: harvest.verify(repair=value), [v for v in ODD if v is not True]),
     "columns": (lambda harvest, value: harvest.frame(value), [*ODD, 5]),
-    "where": (lambda harvest, value: harvest.frame(where=value), [*(v for v in ODD if v != "many"), 5]),
-    "query": (lambda harvest, value: harvest.sql(value), [*ODD, None, 5]),
+    "where": (
+        lambda harvest, value: harvest.frame(where=value),
+        [*(v for v in ODD if v != "many"), 5, "\ud800"],
+    ),
+    "query": (lambda harvest, value: harvest.sql(value), [*ODD, None, 5, "\ud800"]),
     "when": (lambda harvest, value: harvest.at(value), [*ODD, None, 5]),
     "since": (lambda harvest, value: harvest.changes(value), [*ODD, None, 5]),
     "before": (lambda harvest, value: harvest.forget(value), [*ODD, None, 5]),
@@ -277,7 +289,7 @@ def test_no_bit_of_a_part_changes_unnoticed(box: boxnb.Box) -> None:
         harvest.frame,
         lambda: harvest.sql("SELECT count(*) FROM harvest"),
         lambda: harvest.frame(where="id > ''"),
-        lambda: harvest.at("1min"),
+        lambda: harvest.at("2099-01-01"),
     ]
     for place in (*range(4, footer, 97), *range(footer, len(content), 41), len(content) - 1):
         file.write_bytes(content[:place] + bytes([content[place] ^ (1 << place % 8)]) + content[place + 1 :])
