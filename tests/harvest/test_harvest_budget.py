@@ -116,6 +116,7 @@ def test_no_wait_passes_until(
     """A run that the server asks to wait longer than ``until`` does not wait, and says so."""
     monkeypatch.setattr("boxnb.harvest.workers._wait", waits.append)
     harvest = box.harvest("events", since="30D")
+    box.get("/users/me")  # from now on, the skew of the server's clock is known
     free.faults.add("/2.0/events", kind, times=1, retry_after=25)
     with ThreadPoolExecutor(1) as pool:
         with pytest.warns(UserWarning, match=r"until.*run\(\)"):
