@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from .signin.status import keep_alive, status
     from .widgets import sign_in
 
-__version__ = "0.9.0"
+__version__ = "1.0.0"
 
 __all__ = [
     "Box",

@@ -33,6 +33,7 @@ from .oauth.failures import refresh_refused
 from .oauth.token import Token
 from .secret import Header, Secret, bearer, cleaning
 from .store import intent
+from .transport.allowance import require_call
 from .transport.sessions import LOOPBACK, require_private, unsigned_session
 
 MARGIN = 60.0
@@ -321,6 +322,7 @@ class RotatingAuth(AuthBase):
                 latest_token = self.rotate(rejected=latest_token).access_token
                 unauthorized.content  # noqa: B018  read to its end, so that the connection can be used again
                 unauthorized.close()
+                require_call("The access token was refused")
                 retry = unauthorized.request.copy()
                 retry.hooks = {}
                 retry.headers["Authorization"] = self._header(latest_token)

@@ -16,6 +16,7 @@ from pathlib import Path
 from . import servers, store
 from .secret import Secret, sealed
 from .servers import ServerSession as BasicSession
+from .servers.saved import file_of
 from .store.method import BASIC
 
 __all__ = ["BasicSession", "connect", "path", "save"]
@@ -29,9 +30,7 @@ def path(name: str) -> Path:
     ProfileNameError
         The name cannot be used as a file name.
     """
-    file = store.path(name)
-    older = store.home() / "servers" / f"{name}.json"
-    return older if older.exists() and not file.exists() else file
+    return file_of(name)
 
 
 @sealed

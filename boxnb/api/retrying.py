@@ -18,9 +18,10 @@ import requests
 from .. import store
 from ..errors import WaitNotice
 from ..oauth.failures import capitalized, display_name
+from ..transport.allowance import SpentError, require_call, require_wait
 from ..transport.network_trouble import hopeless
 from ..transport.sessions import NETWORK_ERRORS, Session, files_sent, never_connected, read_within
-from ..transport.waits import NOTICED, retry_after, wait_sentence
+from ..transport.waits import NOTICED, reason_of, retry_after, wait_sentence
 from .failures import CallRecord, attach_record, endpoint
 from .ledger import Ledger
 from .rate_limit import Pacer
@@ -101,6 +102,7 @@ class RetryingSession(Session):
         files = files_sent(options)
         attempts = 1 if files is None else ATTEMPTS
         attempt = 0
+        require_call()
         while True:
             attempt += 1
             for pacer in limits:
@@ -112,6 +114,9 @@ class RetryingSession(Session):
                 response = super().request(verb, url, allow_redirects=False, **{**options, "stream": True})
                 if not options.get("stream"):
                     read_within(response, self.deadline)
+            except SpentError:  # raised by RotatingAuth, after a 401
+                self._note(verb, url, 401, started, 0, attempt)
+                raise
             except NETWORK_ERRORS as error:
                 self._note(verb, url, 0, started, 0, attempt)
                 if (
@@ -122,6 +127,7 @@ class RetryingSession(Session):
                     raise
                 wait = _backoff(attempt)
                 why = f"No response from {display_name(self.server)} on attempt {attempt} of {attempts}"
+                require_call(why)
                 self.announce_wait(wait, wait_sentence(wait, why), waited)
                 self._sleep(wait)
             else:
@@ -139,14 +145,22 @@ class RetryingSession(Session):
                 if is_last or not _worth_retrying(verb, url, response.status_code):
                     return response
                 response.close()
+                why = f"{display_name(self.server)} returned {response.status_code} on attempt {attempt} of {attempts}"
+                require_call(why)
                 if response.status_code != 429:
-                    why = f"{display_name(self.server)} returned {response.status_code} on attempt {attempt} of {attempts}"
                     self.announce_wait(wait, wait_sentence(wait, why), waited)
                     self._sleep(wait)
             waited += wait
 
     def announce_wait(self, seconds: float, line: str, waited: float = 0.0) -> None:
-        """Announce a wait before it starts, but only once if several threads wait until the same moment."""
+        """Announce a wait before it starts, but only once if several threads wait until the same moment.
+
+        Raises
+        ------
+        SpentError
+            The wait would last longer than this thread may work.
+        """
+        require_wait(seconds, capitalized(reason_of(line)))
         end = self._monotonic() + seconds
         with self._announcing:
             if seconds + waited < NOTICED or abs(end - self._announced_end) < 1.0:

@@ -14,6 +14,7 @@ from ..auth import RotatingAuth
 from ..errors import NetworkError
 from ..oauth.failures import display_name
 from ..secret import sealed
+from ..transport.allowance import require_call
 from ..transport.network_trouble import network_trouble, sandbox_has_stopped
 from ..transport.sessions import NETWORK_ERRORS, never_connected, unsigned_session
 from . import arguments, ids
@@ -105,6 +106,7 @@ class BoxSession(RetryingSession):
     def _follow_redirect(self, response: requests.Response, options: dict[str, Any]) -> requests.Response:
         """Fetch the target of a redirect without credentials, because its URL alone grants access (Box guide *Download*)."""
         target = urljoin(response.url, response.headers["Location"])
+        require_call("The server redirected the call")
         with unsigned_session(self.verify) as session:
             started = self._monotonic()
             timeout, stream = options["timeout"], options.get("stream", False)

@@ -15,6 +15,7 @@ from ..errors import ConsoleError
 from ..frames.pages import loads, loose
 from ..frames.schema import Column
 from .console_cells import typed, with_places
+from .console_content import member, members
 from .console_files import Name, Rows, join_pages, read_file, read_name
 from .console_table import ConsoleTable, with_own_rows
 from .paging import by_marker, number_of
@@ -36,7 +37,9 @@ RUNS: tuple[Column, ...] = (
     Column("id", "text"),
 )
 LACKS = "the file lacks"
-"""The beginning of the only note that does not cause a warning: an admin chooses the columns of a report."""
+"""The beginning of a note that does not cause a warning: an admin chooses the columns of a report."""
+NOT_ENDED = "the file does not end with a line break"
+"""The beginning of the other note that does not cause a warning: how Box's files end is not known."""
 
 _FIELDS = "id,type,name,size,description"
 
@@ -95,7 +98,8 @@ def console(
         Such as ``"user_details"``, ``"user_activity"``, ``"folders_and_files"``, ``"collaborations"`` or ``"shared_links"``;
         any name in the column ``report`` of the list. Without it, the list is returned, newest run first.
     where : path, list of paths, or str, optional
-        CSV files, or folders with them, on this computer; or the id of a folder in Box. By default the folder *Box Reports*.
+        CSV files, Excel workbooks (which need the package ``openpyxl``), ZIP archives, or folders with them, on this computer; or
+        the id of a folder in Box. By default the folder *Box Reports*.
     zone : str, optional
         The time zone of the admin who ran the report, such as ``"Europe/Berlin"``. Without it, local times are taken as UTC,
         with a warning.
@@ -140,7 +144,7 @@ def console(
 
     name = "console" if wanted is None else f"console {wanted}"
     frame = run_pull(box, name, (), query, work, as_user=as_user, pull_class=_ConsolePull)
-    notes = [note for note in frame.attrs.get("notes", []) if not note.startswith(LACKS)]
+    notes = [note for note in frame.attrs.get("notes", []) if not note.startswith((LACKS, NOT_ENDED))]
     if notes:
         more = "" if len(notes) == 1 else f" attrs['notes'] has {len(notes) - 1} more."
         warn(f"{name}: {notes[0]}.{more}")
@@ -233,6 +237,8 @@ def _local_runs(paths: Iterable[Path], table: ConsoleTable) -> list[_Run]:
             raise ConsoleError(f"There is no file or folder {str(path)!r}. Check where=.")
         found = sorted(path.rglob("*")) if path.is_dir() else [path]
         for file in found:
+            if file.suffix.lower() == ".zip" and file.is_file():
+                files += _files_in_archive(file)
             if file.suffix.lower() not in (".csv", ".xlsx") or not file.is_file():
                 continue
             entry = _File(str(file), lambda pull, file=file: _local_bytes(file), read_name(file.name))  # type: ignore[misc]
@@ -241,6 +247,15 @@ def _local_runs(paths: Iterable[Path], table: ConsoleTable) -> list[_Run]:
                 reports[entry.name] = table.best_report(headers)[0] or file.stem
             files.append(entry)
     return _grouped(files, reports)
+
+
+def _files_in_archive(archive: Path) -> list[_File]:
+    """Return the files of console reports in a ZIP archive; Box makes one from a folder that is downloaded."""
+    return [
+        _File(f"{archive}/{name}", lambda pull, name=name: member(archive, name), parsed)  # type: ignore[misc]
+        for name in members(archive)
+        if (parsed := read_name(name.rpartition("/")[2])) is not None
+    ]
 
 
 def _local_bytes(file: Path) -> bytes:
@@ -311,41 +326,58 @@ def _read(pull: _ConsolePull, run: _Run, table: ConsoleTable, zone: str | None) 
     files = run.files
     if run.id is not None:
         files = tuple(_file_in_box(entry) for entry in _entries(pull, run.id) if entry["type"] == "file")
-    csv_files = [file for file in files if file.name.lower().endswith(".csv")]
-    if not csv_files:
-        why = (
-            "Box wrote it as an Excel file, which pandas.read_excel opens"
-            if files
-            else "its CSV file is not there yet, because the report is still running"
+    files = tuple(file for file in files if file.name.lower().endswith((".csv", ".xlsx")))
+    if not files:
+        raise ConsoleError(
+            f"The run {run.name!r} has no CSV file: its CSV file is not there yet, because the report is still running. "
+            "Pass run=1 for the run before."
         )
-        raise ConsoleError(f"The run {run.name!r} has no CSV file: {why}. Pass run=1 for the run before.")
     pages: list[tuple[int, str, Rows]] = []
-    for number, file in enumerate(csv_files, 1):
-        rows = read_file(file.read(pull), table)
-        pages.append((file.parsed.page if file.parsed else number, Path(file.name).name, rows))
+    contents: dict[int, bytes] = {}
+    notes: list[str] = []
+    for number, file in enumerate(files, 1):
+        content, name = file.read(pull), Path(file.name).name
+        page = file.parsed.page if file.parsed else number
+        if contents.setdefault(page, content) is not content:
+            if contents[page] == content:
+                notes.append(f"{name!r} is there twice, and boxnb takes it once")
+            else:
+                pull.record_missing(f"another file is also page {page}, and boxnb takes only one", file=name)
+            continue
+        pages.append((page, name, read_file(content, table)))
         pull.pages += 1
         pull.report()
     headers, rows_, skipped = join_pages(pages)
     for entry in skipped:
         pull.record_missing(entry.pop("why"), **entry)
-    content = typed(headers, rows_, run.report, table, zone)
-    pull.content = with_places(content.frame)
-    notes = list(content.notes)
+    table_ = typed(headers, rows_, run.report, table, zone)
+    pull.content = with_places(table_.frame)
+    notes += table_.notes
+    best, count = table.best_report(headers)
     if run.report not in table.columns:
-        best, count = table.best_report(headers)
         hint = f"; its headers are those of {best}" if count == len(headers) else ""
         notes.insert(0, f"boxnb does not know this kind of report, so all its columns are text{hint}")
-    elif added := content.columns["added"]:
+    elif added := table_.columns["added"]:
+        if best and count > len(headers) - len(added):
+            notes.insert(0, f"its headers are those of {best}, although its name is that of {run.report}")
         notes.append(
             f"boxnb does not know {_some(added)}, and keeps {'it' if len(added) == 1 else 'them'} as text"
         )
-    if missing := content.columns["missing"]:
+    if missing := table_.columns["missing"]:
         notes.append(f"{LACKS} {_some(missing)}")
+    if open_ended := [name for _, name, page in pages if page.rows and not (page.is_ended or page.problems)]:
+        if len(open_ended) == len(pages):
+            notes.append(f"{NOT_ENDED}, so its last cell may be cut off")
+        else:
+            pull.record_missing(
+                "it does not end with a line break, as the other pages do, so its last cell may be cut off",
+                file=open_ended[0],
+            )
     pull.attrs |= {
         "zone": zone,
         "run_at": None if run.run_at is None else run.run_at.isoformat(),
         "files": [name for _, name, _ in sorted(pages)],
-        "columns": content.columns,
+        "columns": table_.columns,
         "notes": notes,
         "information": [line for _, _, page in pages for line in page.information],
         "description": run.description,

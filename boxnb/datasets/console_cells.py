@@ -9,16 +9,15 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from .console_numbers import bytes_or_count, has_decimal_comma
 from .console_table import ConsoleColumn, ConsoleTable, plain_header, plain_word
-
-FACTORS = {"B": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3}
-"""Bytes per unit. Box does not say whether its units are powers of 2 or of 10; a program that reads these files takes 1024."""
 
 FORMATS = (
     *("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d", "%Y/%m/%d %H:%M:%S"),
     *("%Y/%m/%d %H:%M", "%Y/%m/%d", "%Y年%m月%d日 %H:%M:%S", "%Y年%m月%d日 %H:%M", "%Y年%m月%d日"),
     *("%b %d, %Y %I:%M:%S %p", "%b %d, %Y %I:%M %p", "%b %d, %Y %H:%M:%S", "%b %d, %Y"),
     *("%B %d, %Y %I:%M:%S %p", "%B %d, %Y %I:%M %p", "%B %d, %Y %H:%M:%S", "%B %d, %Y"),
+    *("%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y"),
     *("%d %b %Y %H:%M:%S", "%d %b %Y %H:%M", "%d %b %Y", "%d %B %Y"),
 )
 _CLOCKS = (" %I:%M:%S %p", " %I:%M %p", " %H:%M:%S", " %H:%M", "")
@@ -43,6 +42,7 @@ class _Cells:
 
     def __init__(self, table: ConsoleTable, zone: str | None, rows: int) -> None:
         self._words, self._zone = table.words, zone
+        self.decimal_comma = False
         self.extra: list[dict[str, str]] = [{} for _ in range(rows)]
         self.notes: list[str] = []
         self.has_local_times = False
@@ -93,16 +93,14 @@ class _Cells:
         return pd.Series(truths, index=cells.index, dtype="boolean")
 
     def _sizes(self, cells: pd.Series, column: ConsoleColumn) -> pd.Series:
-        numbers = pd.to_numeric(
-            cells.str.replace(r"(?<=\d)[,\s](?=\d{3}\b)", "", regex=True), errors="coerce"
-        )
-        self._keep(column, cells, cells.notna() & numbers.isna(), "a number")
-        bytes_ = numbers * FACTORS.get(column.unit, 1) if column.type == "size" else numbers
-        whole: pd.Series = bytes_.round().astype("Int64")
+        unit = column.unit if column.type == "size" else ""
+        values = [None if pd.isna(cell) else bytes_or_count(cell, unit, self.decimal_comma) for cell in cells]
+        whole = pd.Series(values, index=cells.index, dtype="Int64")
+        self._keep(column, cells, cells.notna() & whole.isna(), "a number")
         return whole
 
     def _times(self, cells: pd.Series, column: ConsoleColumn) -> pd.Series:
-        texts = cells.astype("str")
+        texts = cells.astype("str").str.replace(r"\s*UTC$", "Z", regex=True)
         with_offset = texts.str.contains(_OFFSET, na=False) & texts.str.match(
             r"\s*\d{4}-\d\d-\d\d[T ]", na=False
         )
@@ -159,6 +157,12 @@ def typed(
         if column is not None and column.name not in by_name:
             by_name[column.name] = number
     convert = _Cells(table, zone, len(cells))
+    numbers = [
+        by_name[column.name]
+        for column in columns_in_order
+        if column.type in ("integer", "size") and column.name in by_name
+    ]
+    convert.decimal_comma = any(has_decimal_comma(cells[number].dropna()) for number in numbers)
     columns: dict[str, pd.Series] = {}
     described: dict[str, Any] = {"missing": [], "added": [], "renamed": {}, "translated": {}}
     for column in columns_in_order:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
 import pandas as pd
 
+from .console_content import rows_of
 from .console_table import ConsoleTable, plain_header
 
 STEMS = {
@@ -35,7 +34,8 @@ STEMS = {
 
 _STAMP = r"(\d{4})-(\d\d)-(\d\d)[-_ ]{1,2}(\d\d)-(\d\d)-(\d\d)(?:-([AP]M))?"
 _FILE = re.compile(
-    rf"(?P<stem>.+?)_run_on_{_STAMP}(?:_[^\d.]*_?(?P<page>\d+))?\.(?P<type>csv|xlsx)", re.IGNORECASE
+    rf"(?P<stem>.+?)_run_on_{_STAMP}(?:_[^\d.]*_?(?P<page>\d+))?(?: ?\(\d+\))?\.(?P<type>csv|xlsx)",
+    re.IGNORECASE,
 )
 _FOLDER = re.compile(rf"(?P<stem>.+?) run on {_STAMP}", re.IGNORECASE)
 _INFORMATION_ROWS = 20
@@ -58,6 +58,8 @@ class Rows(NamedTuple):
     rows: list[list[str]]
     information: list[list[str]]
     problems: list[str]
+    is_ended: bool
+    """Whether the last row ends with a line break."""
 
 
 def read_name(name: str) -> Name | None:
@@ -91,63 +93,31 @@ def report_of(stem: str) -> str:
 
 
 def read_file(content: bytes, table: ConsoleTable) -> Rows:
-    """Return the rows of a CSV file. A row with too few or too many cells is left out, and a problem says so."""
-    text, problems = _decoded(content)
-    if text.count('"') % 2:
-        problems.append("it ends inside a quoted cell, so its last row is cut off")
-        text = text[: text.rindex('"')]
-        cut = True
-    else:
-        cut = False
-    lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text)))
-    if cut:
-        lines = lines[:-1]
+    """Return the rows of a file. A row with too few or too many cells is left out, and a problem says so."""
+    lines, problems, is_ended = rows_of(content)
     information, lines = _split_information(lines, table)
     if not lines:
-        return Rows([], [], information, [*problems, "it has no rows, not even a header"])
-    headers = _unique([header.replace("\ufeff", "").strip() for header in lines[0]])
+        return Rows([], [], information, problems or ["it has no rows, not even a header"], is_ended)
+    first = lines[0]
+    headers = _unique([header.replace("\ufeff", "").strip() for header in first])
     while headers and not headers[-1] and all(len(line) < len(headers) or not line[-1] for line in lines[1:]):
         headers = headers[:-1]
-    rows = [line for line in lines[1:] if any(cell.strip() for cell in line)]
+    is_header_again = len(headers) > 1
+    rows = [
+        line
+        for line in lines[1:]
+        if any(cell.strip() for cell in line) and not (is_header_again and line == first)
+    ]
     width = len(headers)
     fitting = [line[:width] for line in rows if len(line) >= width and not any(line[width:])]
     if odd := len(rows) - len(fitting):
         what = "1 row has" if odd == 1 else f"{odd} rows have"
         problems.append(f"{what} another number of cells than the header")
-    if rows and len(rows[-1]) < width and not text.endswith(("\n", "\r")):
+    if rows and len(rows[-1]) < width and not is_ended:
         problems[-1] = (
             "its last row is cut off" if odd == 1 else f"{problems[-1]}, and the last one is cut off"
         )
-    return Rows(headers, fitting, information, problems)
-
-
-def _decoded(content: bytes) -> tuple[str, list[str]]:
-    """Decode a file. Box writes UTF-8, with or without a mark; a spreadsheet may have saved it in another encoding."""
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return content.decode("utf-16", "replace"), []
-    for encoding in ("utf-8-sig", "cp932"):
-        try:
-            return content.decode(encoding), []
-        except UnicodeDecodeError:
-            continue
-    if content[:-1].isascii() or _is_utf8_but_for_the_end(content):
-        return content.decode("utf-8-sig", "ignore"), []  # cut off inside a character
-    return content.decode("cp1252", "replace"), ["it is not UTF-8, so some letters may be wrong"]
-
-
-def _is_utf8_but_for_the_end(content: bytes) -> bool:
-    for cut in range(1, 4):
-        try:
-            content[:-cut].decode()
-            return True
-        except UnicodeDecodeError:
-            continue
-    return False
-
-
-def _separator(text: str) -> str:
-    first = text.partition("\n")[0]
-    return max(",;\t", key=first.count)
+    return Rows(headers, fitting, information, problems, is_ended)
 
 
 def _split_information(

@@ -16,7 +16,7 @@ from concurrent.futures import Executor, Future
 from typing import Any
 
 from ..api.arguments import described
-from ..errors import ListingError
+from ..errors import ArgumentError, ListingError
 from ..frames.pages import Page, loose, marker_of, whole_number
 
 Fetch = Callable[..., bytes]
@@ -45,12 +45,14 @@ def by_marker(
     *,
     limit: int = 1000,
     marker: str | None = None,
+    empty_pages: int = 0,
     pool: Executor | None = None,
     **params: Any,
 ) -> Turning:
     """Follow ``next_marker`` until it is null, empty or missing (Box guide *Marker-based paging*).
 
-    With a pool, each page is requested while the previous one is decoded.
+    With a pool, each page is requested while the previous one is decoded. ``empty_pages`` is how many empty pages the caller
+    has received directly before this one.
 
     Yields
     ------
@@ -63,7 +65,7 @@ def by_marker(
         return {"usemarker": "true", "limit": limit, **params, **marker_param}
 
     ahead: Future[bytes] | None = None
-    markers, empty_pages = {marker}, 0
+    markers = {marker}
     try:
         while True:
             content = fetch(path, **query(marker)) if ahead is None else ahead.result()
@@ -78,7 +80,7 @@ def by_marker(
                 doubt = "The server returned a marker that cannot be followed"
             elif marker is not None and marker in markers:
                 doubt = "The server returned the same marker twice"  # following it would never end
-            elif empty_pages == EMPTY:
+            elif empty_pages >= EMPTY:
                 doubt = f"The server returned {EMPTY} empty pages in a row"
             yield None if doubt else marker
             if doubt or marker is None:
@@ -89,20 +91,20 @@ def by_marker(
             ahead.cancel()
 
 
-def number_of(value: Any, argument: str) -> int:
+def number_of(value: Any, argument: str, *, least: int = 0) -> int:
     """Return a count or an offset as an ``int``; accept NumPy integers and strings of digits.
 
     Raises
     ------
-    ListingError
-        The value is not a whole number, or is below 0.
+    ArgumentError
+        The value is not a whole number, or is below ``least``.
     """
     if not isinstance(value, bool):
         with contextlib.suppress(TypeError):
             value = operator.index(value)
     number = whole_number(value)
-    if number is None:
-        raise ListingError(f"{argument} takes a whole number of 0 or more, not {described(value)}.")
+    if number is None or number < least:
+        raise ArgumentError(f"{argument} takes a whole number of {least} or more, not {described(value)}.")
     return number
 
 
@@ -118,6 +120,7 @@ def by_offset(
     limit: int = 1000,
     offset: int = 0,
     ceiling: int = CEILING,
+    empty_pages: int = 0,
     pool: Executor | None = None,
     **params: Any,
 ) -> Turning:
@@ -126,7 +129,7 @@ def by_offset(
     The step is the limit in the *response*, because Box clamps the requested one. ``total_count`` is one past the last
     offset, not the number of rows that this user can see, and is read again from each page. If it is missing or cannot be
     right, the listing ends at an empty page. After a full last page, one more is fetched, because some servers count only
-    the rows on the page.
+    the rows on the page. ``empty_pages`` is as for :func:`by_marker`.
 
     Yields
     ------
@@ -141,7 +144,7 @@ def by_offset(
     ahead: dict[int, Future[bytes]] = {}
     offset, limit = number_of(offset, "offset"), number_of(limit, "limit") or 1
     previous: list[bytes] = []
-    total, rows, empty_pages, start = None, 0, 0, offset
+    total, rows, start = None, 0, offset
     try:
         while True:
             future = ahead.pop(offset, None)
@@ -165,7 +168,7 @@ def by_offset(
                 for later in range(offset + step, min(total, ceiling), step):
                     ahead[later] = pool.submit(fetch, path, offset=later, limit=limit, **params)
             offset += step
-            ended = not page.rows and (not total_is_plausible or empty_pages == 3)
+            ended = not page.rows and (not total_is_plausible or empty_pages >= 3)
             if total_is_plausible and total is not None and offset >= total:
                 ended = ended or page.rows < (page.limit or limit)
             if doubt or ended:

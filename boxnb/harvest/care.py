@@ -34,6 +34,7 @@ def forget(kind: Kind, folder: Path, manifest: Manifest, time: int, now: int) ->
     for place, column in places.items():
         for entry in manifest.parts(place):
             file = folder / place / entry.part.file
+            parts.require_whole(file, entry.part)
             table = parts.read([file], columns_in(kind, place))
             later = pc.greater_equal(table.column(column).cast(pa.int64()), time).fill_null(True)
             kept = table.filter(later)

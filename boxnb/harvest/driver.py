@@ -12,15 +12,18 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..api.connection import Progress
+from ..datasets.pull import warn
 from ..errors import ApiError, BoxNotebookError, ForbiddenError
 from ..frames.schema import Column
+from ..transport.allowance import SpentError, within
 from . import failures, parts
+from .budget import Budget, Permit
 from .manifest import WAITING, Listed, Manifest, Round
 from .request import Outcome, Request
 from .units import Result, work
@@ -47,19 +50,8 @@ MERGE = {0: 40, 1: 8}
 REFUSALS = 20
 """If the server refuses this many pages of a round and returns none, the run ends, because the app lacks a permission."""
 
-Work = Callable[["Kind", list[Request], int], Result]
-"""Fetches a unit: takes the kind, the requests, and the time of the round in microseconds."""
-
-
-class Budget(NamedTuple):
-    """When a run stops although pages are left: after this number of calls, or at this time by the server's clock."""
-
-    max_calls: int | None = None
-    until: float | None = None
-
-    def after(self, calls: int) -> Budget:
-        """Return what is left of the budget after some calls."""
-        return self if self.max_calls is None else self._replace(max_calls=max(0, self.max_calls - calls))
+Work = Callable[["Kind", list[Request], int, Permit], Result]
+"""Fetches a unit: takes the kind, the requests, the time of the round in microseconds, and what the unit may spend."""
 
 
 class Driver:
@@ -96,10 +88,11 @@ class Driver:
         self._recent: dict[str, pa.Table] = {}  # the rows of small parts, until they are merged
         self._queue: list[Request] = []
         self._error: BoxNotebookError | None = None
+        self._spent: SpentError | None = None
         self._calls_before = self._calls_saved = box.session.ledger.calls
         self._moment = self._started = time.monotonic()
         self._rows = self._pages = 0
-        self._refused = 0
+        self._refused, self._is_hopeless = 0, False
 
     @property
     def calls(self) -> int:
@@ -126,12 +119,15 @@ class Driver:
                 self._receive(done)
                 self._report()
             self._commit()
-        skipped = self._manifest.skipped(self._round.id)
-        if skipped and not self._manifest.counts(self._round.id).get(WAITING):
-            self._end_if_hopeless(skipped[-1].get("status", 0), skipped[-1]["why"])
+        if not self._manifest.counts(self._round.id).get(WAITING):
+            self._end_if_hopeless()
+        if self._is_hopeless:
+            self._manifest.retry(self._round.id)
         self._report(done=True)
         if self._error is not None:
             raise self._error
+        if self._spent is not None and not self._spent.usual:
+            warn(str(self._spent))
 
     @contextmanager
     def _pool(self) -> Iterator[ThreadPoolExecutor]:
@@ -153,13 +149,22 @@ class Driver:
             requests = self._next()
             if not requests:
                 return
-            future = pool.submit(self._work, self._kind, requests, self._round.begun)
+            future = pool.submit(self._unit, requests, Permit(self._budget, len(requests)))
             self._in_flight[future] = requests
+
+    def _unit(self, requests: list[Request], permit: Permit) -> Result:
+        """Fetch a unit in a lane, within what is left of the budget."""
+        try:
+            with within(permit):
+                return self._work(self._kind, requests, self._round.begun, permit)
+        except BoxNotebookError as error:
+            return Result([], parts.schema(self._kind.fetched).empty_table(), error=error)
+        finally:
+            permit.close()
 
     def _next(self) -> list[Request]:
         """Return the requests of the next unit; empty if there are none now."""
-        batch = min(self._batch, self._calls_left())
-        if batch < 1 or self._is_late():
+        if self._spent is not None or self._budget.is_spent:
             return []
         if not self._queue:
             self._queue = self._manifest.waiting(self._round.id, 0, 500, self._ids_taken())
@@ -167,6 +172,7 @@ class Driver:
             self._queue = self._manifest.waiting(self._round.id, 1, 1, set())
         if not self._queue and not self._divide():
             return []
+        batch = self._budget.reserve(min(self._batch, len(self._queue)))
         requests, self._queue = self._queue[:batch], self._queue[batch:]
         return requests
 
@@ -194,15 +200,7 @@ class Driver:
         """Return the requests that are in flight, and those that have arrived but are not saved yet."""
         return self._ids_in_flight() | {request.id for _, requests in self._arrived for request in requests}
 
-    def _calls_left(self) -> int:
-        if self._budget.max_calls is None:
-            return self._batch
-        return self._budget.max_calls - self.calls - len(self._ids_in_flight())
-
-    def _is_late(self) -> bool:
-        return self._budget.until is not None and self._box.session.auth.now() >= self._budget.until
-
-    def _work_here(self, kind: Kind, requests: list[Request], seen: int) -> Result:
+    def _work_here(self, kind: Kind, requests: list[Request], seen: int, permit: Permit) -> Result:
         return work(kind, requests, self._box.session.get_bytes, seen)
 
     def _receive(self, done: Iterable[Future[Result]]) -> None:
@@ -210,7 +208,10 @@ class Driver:
         for future in done:
             requests = self._in_flight.pop(future)
             result = future.result()
-            self._error = self._error or result.error
+            if isinstance(result.error, SpentError):
+                self._spent = self._spent or result.error
+            else:
+                self._error = self._error or result.error
             self._arrived.append((result, requests))
             self._note_calls(result)
         is_old = time.monotonic() - self._moment > HOLD_SECONDS
@@ -301,19 +302,23 @@ class Driver:
 
     def _check_refusals(self, outcomes: list[Outcome]) -> None:
         """End the run if the server has refused everything so far."""
-        refused = [outcome.refused for outcome in outcomes if outcome.refused is not None]
-        self._refused += len(refused)
+        refused = sum(outcome.refused is not None for outcome in outcomes)
+        self._refused += refused
         if self._refused >= REFUSALS and refused:
-            self._end_if_hopeless(*refused[-1])
+            self._end_if_hopeless()
 
-    def _end_if_hopeless(self, status: int, code: str) -> None:
-        """End the run if the server has refused everything so far. The next run tries again."""
+    def _end_if_hopeless(self) -> None:
+        """End the run if the server has refused every page of rows so far, in this and earlier runs. The next run tries again."""
         if self._error is not None or self._rows or self._manifest.rows(self._place, parts.ROWS):
             return
-        self._manifest.retry(self._round.id)
+        refused = [(status, why) for _, status, why in self._manifest.refused(self._round.id) if status]
+        if not refused or self._manifest.has_answer(self._round.id):
+            return
+        self._is_hopeless = True
+        status, code = refused[-1]
         error = ForbiddenError if status == 403 else ApiError
         self._error = error(
-            f"The server refused all {self._refused} requests ({status} {code}). "
+            f"The server refused all {len(refused)} requests ({status} {code}). "
             "Check that this user may read this dataset, and that the app may use the As-User header.",
             status=status,
             code=code,
@@ -349,6 +354,9 @@ def merge_parts(
     """Replace parts by one with the same rows, in order of time."""
     place = folder / listed[0].place
     columns = columns_in(kind, listed[0].place)
+    for entry in listed:
+        if entry.part.file not in recent:
+            parts.require_whole(place / entry.part.file, entry.part)  # its damage would get a new hash
     content: Iterable[pa.Table] = (
         recent.pop(entry.part.file)
         if entry.part.file in recent

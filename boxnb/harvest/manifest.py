@@ -215,10 +215,22 @@ class Manifest:
             return int(database.execute(count, (round_id,)).fetchone()[0] - before)
 
     def retry(self, round_id: int) -> None:
-        """Queue the pages that the server refused, so that they are fetched again."""
+        """Queue the pages that the server refused, so that they are fetched again, after those that nobody has tried yet."""
         with self._transaction() as database:
-            query = "UPDATE units SET state = 'waiting' WHERE round = ? AND state = 'refused' AND status IS NOT NULL"
+            query = (
+                "UPDATE units SET state = 'waiting', id = id + (SELECT max(id) FROM units) "
+                "WHERE round = ? AND state = 'refused' AND status IS NOT NULL"
+            )
             database.execute(query, (round_id,))
+
+    def has_answer(self, round_id: int) -> bool:
+        """Return whether the server has answered a page of rows in a round, even if it was empty."""
+        query = (
+            "SELECT 1 FROM units WHERE round = ? AND (state = 'done' OR (state = 'refused' AND status IS NULL)) "
+            "AND json_extract(request, '$[5].lists') IS NULL"
+        )
+        with self._reading() as database:
+            return database.execute(query, (round_id,)).fetchone() is not None
 
     def replace(self, old: Iterable[str], new: Iterable[Listed]) -> None:
         """List these parts in place of others with the same rows."""

@@ -203,6 +203,30 @@ def in_time_order(table: pa.Table, *keys: str) -> pa.Table:
     return table.sort_by([("created_at", "ascending"), *((key, "ascending") for key in keys)])
 
 
+_whole: dict[Path, tuple[Part, tuple[int, int, int]]] = {}
+"""The parts that this process has found whole, with the size, time and number of the file at that time."""
+
+
+def require_whole(file: Path, part: Part) -> None:
+    """Raise unless a file has the content that the manifest lists. Each part is hashed once in a process, before it is read.
+
+    The checksums of Parquet do not cover the footer, and DuckDB ignores them: both would then return wrong rows.
+
+    Raises
+    ------
+    HarvestError
+        The file is missing, or its content has changed.
+    """
+    with failures.reading(file):
+        status = file.stat()
+        found = (part, (status.st_size, status.st_mtime_ns, status.st_ino))
+        if _whole.get(file) == found:
+            return
+        if status.st_size != part.bytes or hash_of(file) != part.sha256:
+            raise failures.unreadable(file)
+        _whole[file] = found
+
+
 def hash_of(file: Path) -> str:
     """Return the SHA-256 of a file, as the manifest records it."""
     with file.open("rb") as stream:

@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..api.arguments import described
+from ..api.arguments import described, text
 from ..errors import ArgumentError, HarvestError, RangeError, require
 from ..frames.schema import Column
 from ..frames.table import from_arrow
@@ -53,12 +53,21 @@ class Reader:
         def read(listed: list[Listed]) -> list[pa.Table]:
             found = []
             for place, wanted in columns.items():
-                files = [self._folder / place / entry.part.file for entry in listed if entry.place == place]
+                files = self._whole(listed, place)
                 rows = [_filtered(table, only or {}) for table in parts.tables(files, wanted)]
                 found.append(pa.concat_tables([parts.schema(wanted).empty_table(), *rows]))
             return found
 
         return self._of_one_moment(read, *columns)
+
+    def _whole(self, listed: list[Listed], place: str) -> list[Path]:
+        """Return the parts in a folder, after a check that each has the content that the manifest lists."""
+        files = []
+        for entry in listed:
+            if entry.place == place:
+                files.append(self._folder / place / entry.part.file)
+                parts.require_whole(files[-1], entry.part)
+        return files
 
     def _of_one_moment(self, read: Callable[[list[Listed]], _Result], *places: str) -> _Result:
         """Return what ``read`` makes of the parts listed now; list them again if one has just been replaced."""
@@ -107,6 +116,7 @@ class Reader:
 
     def where(self, names: Sequence[str], condition: str) -> pa.Table:
         """Return these columns of the rows that fulfil a condition in SQL."""
+        condition = text(condition, "where")
         needed = [column.name for column in self._needed(names)]
 
         def matching(database: Any) -> pa.Table:
@@ -185,7 +195,7 @@ class Reader:
         ArgumentError
             It is not one query, or DuckDB refuses it.
         """
-        duckdb = import_duckdb()
+        duckdb, query = import_duckdb(), text(query, "query")
 
         def result(database: Any) -> pa.Table:
             statements = database.extract_statements(query)
@@ -206,9 +216,7 @@ class Reader:
             with duckdb.connect(config={"autoinstall_known_extensions": "false"}) as database:
                 database.execute("SET TimeZone = 'UTC'")
                 for place, (name, columns) in views.items():
-                    files = [
-                        self._folder / place / entry.part.file for entry in listed if entry.place == place
-                    ]
+                    files = self._whole(listed, place)
                     if place == parts.ROWS and first is not None:
                         database.register(name, first)
                     else:

@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 import pyarrow as pa
 
-from ..api.arguments import choice
+from ..api.arguments import choice, described
 from ..datasets.event_log import When, time_of
 from ..datasets.paging import number_of
 from ..datasets.pull import warn
 from ..errors import ArgumentError, HarvestError, Interrupted
 from ..local import private_files
 from . import failures, lock, parts, settle
+from .budget import Budget
 from .derived import Derived
-from .driver import LANES, Budget, Driver
+from .driver import LANES, Driver
 from .events import timestamp
 from .kinds import Kind
 from .manifest import WAITING, Manifest, Round
@@ -33,6 +34,12 @@ if TYPE_CHECKING:
 
 REPAIR = "repair"
 """The kind of a round that fetches the rows of damaged parts again."""
+
+MOST_LANES = 100
+"""The most lanes: each is a thread, and more calls at the same time do not get past Box's rate limit."""
+
+_FAR = pd.Timestamp("5000-01-01", tz="UTC").as_unit("us")
+"""A time from which every span stays within the four-digit years."""
 
 CLOCK_TOLERANCE = 300
 """How many seconds the clock may go back between two rounds without an error."""
@@ -77,12 +84,13 @@ class Rounds:
     def budget(self, max_calls: int | None, until: When | None) -> Budget:
         """Return a budget from what the user passed; ``until`` is a time, or a span from now."""
         calls = None if max_calls is None else number_of(max_calls, "max_calls")
+        clock = self._box.session.auth.now
         if until is None:
-            return Budget(calls)
-        now = timestamp(self.now())
-        time = time_of(until, now)  # a span counts back from now
-        is_span = time_of(until, now + pd.Timedelta("1h")) != time
-        return Budget(calls, (now + (now - time) if is_span else time).timestamp())
+            return Budget(calls, None, clock)
+        time = time_of(until, _FAR)  # a span counts back from there
+        is_span = time_of(until, _FAR + pd.Timedelta("1h")) != time
+        end = timestamp(self.now()) + (_FAR - time) if is_span else time
+        return Budget(calls, end.timestamp(), clock)
 
     def lacks_rows(self) -> bool:
         """Return whether the rows of damaged parts that were removed have yet to be fetched again."""
@@ -151,6 +159,10 @@ class Rounds:
         """Finish the round that has not ended; then, for damaged parts or an update, begin and finish another."""
         if executor is not None and not isinstance(executor, Executor):
             choice(executor, "executor", ("threads", "processes"))
+        if lanes is not None:
+            lanes = number_of(lanes, "lanes", least=1)
+            if lanes > MOST_LANES:
+                raise ArgumentError(f"lanes takes a whole number up to {MOST_LANES}, not {described(lanes)}.")
         with self.holding("update" if update else "run"):
             if not self._manifest.exists:
                 self._require_no_parts()
@@ -161,7 +173,6 @@ class Rounds:
                         "account": account_of(self._box),
                     }
                 )
-            before = self._box.session.ledger.calls
             rounds = self._manifest.rounds()
             needs_update = update
             if not rounds or rounds[-1].ended is None:
@@ -172,16 +183,14 @@ class Rounds:
                 is_older = bool(rounds) and current.kind in ("run", REPAIR)
                 needs_update = update and (is_older or (full and current.kind == "update"))
             if self._manifest.facts().get("again") is not None:
-                left = budget.after(self._box.session.ledger.calls - before)
                 repair = self._begin(REPAIR, self._manifest.rounds())
-                if not self._round(repair, left, executor, lanes):
+                if not self._round(repair, budget, executor, lanes):
                     return
                 # If rows can change, the repair has just fetched everything.
                 needs_update = needs_update and self._kind.appends
             if needs_update:
-                left = budget.after(self._box.session.ledger.calls - before)
                 kind = "full walk" if full else "update"
-                self._round(self._begin(kind, self._manifest.rounds()), left, executor, lanes)
+                self._round(self._begin(kind, self._manifest.rounds()), budget, executor, lanes)
 
     def _require_no_parts(self) -> None:
         """Raise if the manifest is missing, but not the parts: nothing tells which rows they have."""
@@ -255,7 +264,6 @@ class Rounds:
                     return False
                 if not self._open_further(current):
                     break
-                budget = budget.after(driver.calls)
             settle.settle(self._kind, self._folder, self._manifest, current, self.now())
         except KeyboardInterrupt:
             raise Interrupted(
@@ -278,7 +286,7 @@ class Rounds:
             current,
             budget,
             work=workers,
-            lanes=usual if lanes is None else number_of(lanes, "lanes") or 1,
+            lanes=usual if lanes is None else lanes,
             batch=1 if workers is None else BATCH,
         )
 

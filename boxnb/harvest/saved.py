@@ -15,8 +15,8 @@ from ..datasets.event_log import When, time_of
 from ..errors import ArgumentError, HarvestError
 from ..frames.table import from_arrow
 from . import card, care, parts, settle
+from .budget import Budget
 from .catalogue import KINDS
-from .driver import Budget
 from .events import microseconds, timestamp
 from .manifest import Manifest
 from .reading import Reader, checked_columns, to_frame
@@ -86,7 +86,7 @@ class Harvest:
         Parameters
         ----------
         max_calls : int, optional
-            Stop after this many calls.
+            Stop after this many calls, including retries.
         until : str, Timestamp or Timedelta, optional
             Stop at this time (UTC unless it has an offset), or after a span from now such as ``"2h"``.
         executor : Executor or {"threads", "processes"}, optional
@@ -164,7 +164,7 @@ class Harvest:
         Parameters
         ----------
         columns : sequence of str, optional
-            Only these columns are read.
+            Only these columns are read; with ``[]``, there are as many rows as without it, as pandas does.
         where : str or dict, optional
             A condition in SQL, such as ``"event_type = 'DOWNLOAD'"``, which needs the extra ``explore``; or the values that
             columns may have, such as ``{"event_type": ["DOWNLOAD", "PREVIEW"]}``.
@@ -184,11 +184,12 @@ class Harvest:
         """
         self._require_started()
         wanted = checked_columns(self.columns, columns, where)
+        read = wanted or self._kind.key[:1]  # without a column, the number of rows stays
         if isinstance(where, str):
-            table = self._reader.where(wanted, where)
+            table = self._reader.where(read, where)
         else:
-            table = self._reader.rows(wanted, where or {})
-        return self._described(from_arrow(table.select(wanted), self._kind.kept), complete=self.complete)
+            table = self._reader.rows(read, where or {})
+        return self._described(from_arrow(table, self._kind.kept)[wanted], complete=self.complete)
 
     def sql(self, query: str) -> pd.DataFrame:
         """
@@ -349,9 +350,7 @@ class Harvest:
         if self.source is not None:
             begun = bool(self._rounds.ended()) or not update
             if begun or not self.source.complete:
-                before = self._box.session.ledger.calls
                 self.source._run_all(budget, executor, lanes, update=update, full=full)
-                budget = budget.after(self._box.session.ledger.calls - before)
             if not self.source._rounds.is_idle():
                 return
         self._rounds.work(budget, executor, lanes, update=update, full=full)

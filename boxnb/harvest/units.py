@@ -83,6 +83,7 @@ def _page(kind: Kind, request: Request, table: Table, fetch: Fetch, result: Resu
     """Fetch one page: a single step of the same generator that pulls a whole listing."""
     outcome = Outcome(request)
     content_of_page: list[bytes] = []
+    empty_pages = request.memo.get("empty", 0)
 
     def fetch_page(path: str, **params: Any) -> bytes:
         content_of_page.append(fetch(path, as_user=request.as_user, **params))
@@ -94,10 +95,14 @@ def _page(kind: Kind, request: Request, table: Table, fetch: Fetch, result: Resu
             page = kind.take(own, content, request)
             kind.trim(own, request, outcome)
             table.join(own)
+        nonlocal empty_pages
+        empty_pages = 0 if page.rows else empty_pages + 1
         return page
 
     pages, argument = _PAGES[request.paging]
     at = {} if request.at is None else {argument: request.at}
+    if request.paging != "position":  # an empty page ends a stream
+        at["empty_pages"] = empty_pages
     steps = pages(fetch_page, take, request.path, **at, **request.params)
     following = next(steps)
     content = content_of_page[-1]
@@ -109,7 +114,12 @@ def _page(kind: Kind, request: Request, table: Table, fetch: Fetch, result: Resu
             outcome.notes += kind.finished(request)
     else:
         steps.close()
-        outcome.opened[:0] = kind.next_page(request, following, outcome)
+        outcome.opened[:0] = [
+            opened._replace(memo={**opened.memo, "empty": empty_pages})
+            if empty_pages or "empty" in opened.memo
+            else opened
+            for opened in kind.next_page(request, following, outcome)
+        ]
     return outcome
 
 

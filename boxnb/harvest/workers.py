@@ -7,10 +7,11 @@ worker dies, its unit is given to another one.
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 import threading
 import time
-from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,11 +22,14 @@ from ..api import arguments
 from ..api.failures import CallRecord, api_error, attach_record, endpoint
 from ..api.retrying import ATTEMPTS, DEADLINE, TIMEOUT
 from ..errors import AccessTokenRejectedError, BoxNotebookError, HarvestError, NetworkError
+from ..oauth.failures import display_name
 from ..secret import Secret, bearer, sealed
+from ..transport.allowance import SpentError
 from ..transport.network_trouble import hopeless, network_trouble
 from ..transport.sessions import NETWORK_ERRORS, Session, read_within, unsigned_session
 from ..transport.waits import retry_after
 from . import parts
+from .budget import Budget, Permit
 from .catalogue import KINDS
 from .units import Result, work
 
@@ -75,13 +79,20 @@ class Access(NamedTuple):
     server: str
     verify: bool | str | None
     token: UnitToken
+    max_calls: int | None = None
+    until: float | None = None
+    """When to stop waiting, by the computer's clock: in an executor, a unit itself can wait before it begins."""
+
+
+_wait = time.sleep
 
 
 class _Fetcher:
-    """Fetches pages with an access token, and records the calls."""
+    """Fetches pages with an access token, within what the unit may spend, and records the calls."""
 
     def __init__(self, access: Access) -> None:
         self._access = access
+        self._permit = Permit(Budget(access.max_calls, access.until, time.time), 0)
         self.calls: list[tuple[str, int, float, int, bool]] = []
 
     @sealed
@@ -94,12 +105,15 @@ class _Fetcher:
             The server refused the call; after a 401, the driver refreshes the token.
         NetworkError
             There was no response.
+        SpentError
+            The call would have to be sent again, but the unit may not spend that.
         """
         url = self._access.api_url.rstrip("/") + path
         headers = {"Authorization": bearer(self._access.token.secret), "User-Agent": "boxnb"}
         headers |= {} if as_user is None else {"As-User": as_user}
         query = arguments.query(params)
-        attempt = 0
+        attempt, server = 0, display_name(self._access.server)
+        self._permit.call("")
         while True:
             attempt += 1
             started = time.monotonic()
@@ -118,7 +132,9 @@ class _Fetcher:
                 self._note(url, 0, started, 0, attempt)
                 if attempt == ATTEMPTS or hopeless(error):
                     raise NetworkError(network_trouble(error)) from error
-                time.sleep(2 ** (attempt - 1))
+                self._again(
+                    2.0 ** (attempt - 1), f"No response from {server} on attempt {attempt} of {ATTEMPTS}"
+                )
                 continue
             self._note(url, response.status_code, started, len(response.content), attempt)
             if response.status_code == 200:
@@ -129,7 +145,14 @@ class _Fetcher:
             is_temporary = response.status_code == 429 or response.status_code >= 500
             if not is_temporary or attempt == ATTEMPTS or wait > LONGEST_WAIT:
                 raise api_error(response)
-            time.sleep(wait)
+            status = response.status_code
+            self._again(wait, f"{server} returned {status} on attempt {attempt} of {ATTEMPTS}")
+
+    def _again(self, wait: float, why: str) -> None:
+        """Wait before a call is sent again, if the unit may still spend that."""
+        self._permit.call(why)
+        self._permit.wait(wait, why)
+        _wait(wait)
 
     def _note(self, url: str, status: int, started: float, size: int, attempt: int) -> None:
         milliseconds = round((time.monotonic() - started) * 1000, 1)
@@ -166,12 +189,26 @@ def _plain(attributes: dict[str, Any]) -> dict[str, Any]:
 
 def _error(name: str, message: str, attributes: dict[str, Any]) -> BoxNotebookError:
     """Return the exception that a worker has raised."""
-    error: BoxNotebookError = getattr(errors, name, BoxNotebookError).__new__(
-        getattr(errors, name, BoxNotebookError), message
-    )
+    kind = SpentError if name == SpentError.__name__ else getattr(errors, name, BoxNotebookError)
+    error: BoxNotebookError = kind.__new__(kind, message)
     error.args = (message,)
     vars(error).update(attributes)
     return error
+
+
+_CANCELLED = (CancelledError, asyncio.CancelledError)
+
+
+class _ShutDownError(RuntimeError):
+    """The user's executor was shut down."""
+
+
+def _error_of(future: Future[tuple[Result, Any]]) -> BaseException | None:
+    """Wait for a unit. Return the error of its executor, if there is one."""
+    try:
+        return future.exception()
+    except _CANCELLED as error:
+        return error
 
 
 class Workers:
@@ -198,43 +235,79 @@ class Workers:
                 self._own.shutdown(wait=False, cancel_futures=True)
                 self._own = None
 
-    def __call__(self, kind: Kind, units: list[Request], seen: int) -> Result:
-        """Fetch a unit in a worker. After a 401 or the loss of a worker, fetch it again."""
-        session, lost = self._box.session, ""
+    def __call__(self, kind: Kind, units: list[Request], seen: int, permit: Permit) -> Result:
+        """Fetch a unit in a worker. The result has the calls of all attempts."""
+        calls: list[tuple[str, int, float, int, bool]] = []
+        try:
+            result = self._fetched(kind, units, seen, permit, calls)
+        except BoxNotebookError as error:
+            result = Result([], parts.schema(kind.fetched).empty_table(), error=error)
+        result.calls = calls
+        return result
+
+    def _fetched(
+        self,
+        kind: Kind,
+        units: list[Request],
+        seen: int,
+        permit: Permit,
+        calls: list[tuple[str, int, float, int, bool]],
+    ) -> Result:
+        """Fetch a unit in a worker, and add its calls to ``calls``. After a 401 or the loss of a worker, fetch it again."""
+        session, again = self._box.session, ""
         for _ in range(ATTEMPTS):
+            # With these, a page that fails is tried as often as without a limit, if the budget is large enough.
+            permit.extend(len(units) + ATTEMPTS - 1 - permit.reserved)
+            permit.require(again)
             for unit in units:
                 session.pace(unit.as_user)
             token = session.auth.token().access_token
-            future, executor = self._submit(kind.name, units, seen, token)
-            error = future.exception()
+            max_calls, seconds = permit.limits
+            access = self._access(token, max_calls, seconds)
+            future, executor = self._submit(kind.name, units, seen, access)
+            error = _error_of(future)
+            if isinstance(error, _CANCELLED):
+                raise self._failed("The executor cancelled the work on a page")
+            if isinstance(error, _ShutDownError):
+                raise self._failed(f"The executor takes no further work ({error})")
             if error is not None:  # of the executor: the result has the errors of the unit
-                lost = type(error).__name__
+                again = f"A worker ended ({type(error).__name__})"
+                permit.spend(permit.reserved)  # it may have made all of its calls
                 self._discard(executor)
                 continue
             result, failure = future.result()
+            permit.spend(len(result.calls))
             if any(call[1] == 429 for call in result.calls):
                 session.pause(units[0].as_user)
+            calls += result.calls
             result.error = None if failure is None else _error(*failure)
-            if isinstance(result.error, AccessTokenRejectedError) and not result.outcomes:
+            if isinstance(result.error, AccessTokenRejectedError):
                 session.auth.rotate(rejected=token)
-                continue
+                if not result.outcomes:
+                    again = "The access token was refused"
+                    continue
+                result.error = None  # the other pages of the unit wait for the next one, with the new token
+            elif isinstance(result.error, SpentError) and len(result.calls) == max_calls:
+                result.error = None if permit.extend(1) else result.error
             return result
-        why = (
-            f"Workers ended {ATTEMPTS} times ({lost})" if lost else "The access token was refused repeatedly"
-        )
-        error = HarvestError(
-            f"{why} while they fetched a page. Everything saved so far is unchanged; run() continues.",
+        raise self._failed(f"{again}, {ATTEMPTS} times in a row")
+
+    def _failed(self, why: str) -> HarvestError:
+        """Return the error for a unit that no worker has fetched."""
+        return HarvestError(
+            f"{why}. Everything saved so far is unchanged. Check the executor, then call run() again: it continues from there.",
             self._folder,
         )
-        return Result([], parts.schema(kind.fetched).empty_table(), error=error)
+
+    def _access(self, token: Secret, max_calls: int | None, seconds: float | None) -> Access:
+        server = self._box.profile.client.server
+        until = None if seconds is None else time.time() + seconds
+        verify = self._box.session.auth.profile.verify
+        return Access(server.api_url, server.name, verify, UnitToken(token), max_calls, until)
 
     def _submit(
-        self, kind: str, units: list[Request], seen: int, token: Secret
+        self, kind: str, units: list[Request], seen: int, access: Access
     ) -> tuple[Future[tuple[Result, Any]], Executor]:
-        client = self._box.profile.client
-        access = Access(
-            client.server.api_url, client.server.name, self._box.session.auth.profile.verify, UnitToken(token)
-        )
         with self._threads:
             if self._executor is None:
                 if self._own is None:
@@ -244,9 +317,11 @@ class Workers:
                 executor = self._executor
         try:
             return executor.submit(work_with_token, kind, units, seen, access), executor
-        except (BrokenExecutor, RuntimeError) as error:  # it has just lost a worker, or was shut down
+        except RuntimeError as error:
+            # A pool of our own has just lost a worker, and another lane starts a new one.
+            is_lost = isinstance(error, BrokenExecutor) or self._executor is None
             failed: Future[tuple[Result, Any]] = Future()
-            failed.set_exception(error)
+            failed.set_exception(error if is_lost else _ShutDownError(str(error)))
             return failed, executor
 
     def _discard(self, executor: Executor) -> None:

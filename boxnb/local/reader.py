@@ -50,6 +50,11 @@ def to_keep_alive(profile: str) -> str:
     return f"boxnb.keep_alive({profile!r})" if in_notebook() else f"boxnb keep-alive {shlex.quote(profile)}"
 
 
+def to_move_server(name: str) -> str:
+    """Return what moves a server that an older boxnb saved into a profile, as the object of "run"."""
+    return f"boxnb.servers.move({name!r})" if in_notebook() else f"boxnb move-servers {shlex.quote(name)}"
+
+
 def to_start_sandbox() -> str:
     """Return what starts a stopped sandbox, as the end of a sentence."""
     return 'run boxnb.connect("sandbox")' if in_notebook() else "run boxnb sign-in sandbox"

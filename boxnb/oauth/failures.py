@@ -140,7 +140,9 @@ def not_a_token(response: requests.Response) -> TokenEndpointError:
         )
     return TokenEndpointError(
         f"The token endpoint at {host} responded with {status} and {content_type} instead of a token. "
-        "This often means that a company proxy replied. Check the proxy settings, then try again."
+        "This often means that a company proxy replied. Check the proxy settings, then try again.",
+        # A refusal is not sent again, because the server could lock the client. 408 and 425 ask for the request again.
+        error="refused" if 400 <= status < 500 and status not in (408, 425) else "",
     )
 
 

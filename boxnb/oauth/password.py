@@ -136,7 +136,7 @@ def end(login: Login, token: Token, *, http: requests.Session, server: str) -> b
 def _refusal(login: Login, response: requests.Response, server: str) -> SignInError:
     host, status = urlsplit(response.url).hostname or "the server", response.status_code
     error = error_of(response)
-    if status in (401, 403):
+    if status in (400, 401, 403, 422, 423):  # some servers refuse a password with another status than 401
         return password_refused(login.username, host, status, error[1], quoted(error[1], server))
     if status == 404:
         return TokenEndpointError(

@@ -27,7 +27,12 @@ def client_credentials_error(
     ``quotation`` is the server's own text. ``server`` is the server's name; Box has advice of its own.
     """
     is_box = server in ("Box", "sandbox")
-    if name == "invalid_client" or (status == 401 and name in ("", "unauthorized", "401")):
+    is_refused_grant = name == "invalid_grant" and not is_box
+    if (
+        name == "invalid_client"
+        or is_refused_grant
+        or (status == 401 and name in ("", "unauthorized", "401"))
+    ):
         return _refused_client(description, quotation, is_box=is_box)
     if name == "invalid_grant" and is_box:
         message = (

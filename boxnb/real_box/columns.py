@@ -15,9 +15,13 @@ KINDS = {
     "text": "text",
     "category": "text",
     "time": "a time with an offset",
-    "integer": "a whole number",
+    "integer": "a whole number of at most 63 bits, not below 0",
     "boolean": "true or false",
 }
+
+
+MAY_BE_NEGATIVE = "space_amount"
+"""The only number that can be less than 0: -1 stands for unlimited storage."""
 
 
 def column_findings(answer: Answer) -> Iterator[Finding]:
@@ -47,7 +51,8 @@ def _values(entry: dict[str, Any], column: Column) -> Iterator[Any]:
 def fits(column: Column, value: Any) -> bool:
     """Return whether a value that is not null fits into a column."""
     if column.kind == "integer":
-        return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
+        is_whole = isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
+        return is_whole and (value >= 0 or column.name == MAY_BE_NEGATIVE)
     if column.kind == "boolean":
         return isinstance(value, bool)
     if column.kind == "json":

@@ -56,6 +56,9 @@ class Facts:
     is_same_access: bool
     is_same_refresh: bool
     is_bearer: bool
+    is_restricted: bool
+    is_json: bool
+    is_stored: bool
     seconds: Any
 
     @property
@@ -105,6 +108,9 @@ def facts_of(response: requests.Response, token: Token) -> Facts:
         fields.get("access_token") == token.access_token.reveal(),
         fields.get("refresh_token") == refresh_token,
         fields.get("token_type") == "bearer",
+        bool(fields.get("restricted_to")),
+        response.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json",
+        "no-store" not in response.headers.get("cache-control", "").lower(),
         fields.get("expires_in"),
     )
 
@@ -161,6 +167,12 @@ def refresh_findings(facts: Facts) -> Iterator[Finding]:
         yield Finding(("refresh_token",), "value", "a new refresh token", "the old refresh token")
     if not facts.is_bearer:
         yield Finding(("token_type",), "value", "bearer", "another type")
+    if facts.is_restricted:
+        yield Finding(("restricted_to",), "value", "an empty list", "a list that is not empty")
+    if "content-type" in facts.headers and not facts.is_json:
+        yield Finding(("content-type",), "header", "application/json", "another type")
+    if "cache-control" in facts.headers and facts.is_stored:
+        yield Finding(("cache-control",), "header", "no-store", "another value")
     if facts.lifetime != "about an hour":
         yield Finding(("expires_in",), "value", "about an hour", facts.lifetime)
     for name in sorted(HEADERS - facts.headers):

@@ -71,6 +71,17 @@ def _object(answer: Answer) -> Iterator[Finding]:
     requested = unquote(answer.probe.path.rpartition("/")[2])
     if answer.probe.operation.endswith("_id}") and answer.doc.get("id") not in (requested, None):
         yield finding("id", "the id in the path", "another id")
+    place = answer.doc.get("path_collection")
+    above = place.get("entries") if isinstance(place, dict) else None
+    if isinstance(place, dict) and isinstance(above, list):
+        if place.get("total_count") != len(above):
+            yield Finding(
+                ("path_collection", "total_count"), "value", "the number of entries", "another number"
+            )
+        if above and (not isinstance(above[0], dict) or above[0].get("id") != "0"):
+            yield Finding(
+                ("path_collection", "entries"), "value", "the root folder, 0, first", "another folder"
+            )
     etag = answer.headers.get("etag")
     if etag is not None and etag.strip('"') != str(answer.doc.get("etag")):
         yield Finding(("etag",), "header", "the field etag in quotation marks", "another value")
@@ -93,7 +104,22 @@ def _listing(answer: Answer) -> Iterator[Finding]:
         yield finding("entries", "each entry once", "an entry twice")
     if any(not isinstance(entry, dict) for entry in answer.entries):
         yield finding("entries", "objects", "entries that are not objects")
+    yield from _end(answer)
     yield from _order(answer)
+
+
+def _end(answer: Answer) -> Iterator[Finding]:
+    """Yield a difference if a list that is shorter than its limit is said to go on, or to have another length."""
+    params, doc = answer.probe.params, answer.doc
+    limit = params.get("limit")
+    if not isinstance(limit, int) or answer.probe.operation == "/events":
+        return
+    is_whole = len(answer.entries) < min(limit, MAX_LIMIT.get(answer.probe.operation, FULL))
+    if is_whole and doc.get("next_marker"):
+        yield finding("next_marker", "no marker, because the page is not full", "a marker")
+    total, offset = doc.get("total_count"), params.get("offset", 0)
+    if is_whole and offset == 0 and isinstance(total, int) and total != len(answer.entries):
+        yield finding("total_count", "the number of entries", "another number")
 
 
 def ids(entries: list[Any]) -> list[Any]:
@@ -126,7 +152,7 @@ def _order(answer: Answer) -> Iterator[Finding]:
             if known != sorted(known, reverse=True):
                 yield finding("entries", "the newest first, as requested", "another order")
                 return
-    if answer.probe.params.get("stream_type") == "admin_logs":
+    if answer.probe.params.get("stream_type") in ("admin_logs", "all"):
         times = [moment(entry.get("created_at")) for entry in entries]
         known = [time for time in times if time is not None]
         if known != sorted(known):
@@ -173,7 +199,7 @@ def _offsets(answers: Answers, name: str) -> Broken:
     total = _field(whole, "total_count")
     if not isinstance(total, int):
         return
-    if total <= FULL and total != len(whole.entries):
+    if total == FULL and total != len(whole.entries):
         yield whole, finding("total_count", "the number of entries", "another number")
     if any(_field(page, "total_count") != total for page in (first, second)):
         yield first, finding("total_count", "the same on every page", "another number")
@@ -208,6 +234,8 @@ def _markers(answers: Answers, name: str) -> Broken:
         yield second, finding("entries", "entries of the whole list", "others")
     if not second.entries:
         yield second, finding("entries", "entries, because the first page has a marker", "none")
+    if str(_field(second, "next_marker")) == str(second.probe.params.get("marker")):
+        yield second, finding("next_marker", "a marker that moves on", "the same marker")
 
 
 def _collaborations(answers: Answers) -> Broken:
@@ -237,6 +265,9 @@ def _events(answers: Answers, since: str) -> Broken:
             times = [moment(entry.get("created_at")) for entry in page.entries if isinstance(entry, dict)]
             if begin is not None and any(time is not None and time < begin for time in times):
                 yield page, finding("entries", "events after created_after", "earlier events")
+            end_of_range = _latest(page)
+            if end_of_range and any(time is not None and time > end_of_range for time in times):
+                yield page, finding("entries", "events before the time of the response", "later events")
     if (
         typed is not None
         and typed.ok
@@ -251,6 +282,15 @@ def _events(answers: Answers, since: str) -> Broken:
     end = answers.get("the end of the event stream")
     if end is not None and end.ok and end.entries:
         yield end, finding("entries", "none at the position now", "entries")
+
+
+def _latest(answer: Answer) -> datetime.datetime | None:
+    """Return the latest time that an event of a response can have: its own ``Date``, and an hour."""
+    try:
+        date = parsedate_to_datetime(answer.headers.get("date", ""))
+    except ValueError:
+        return None
+    return date + datetime.timedelta(hours=1) if date.tzinfo is not None else None
 
 
 def _filters(answers: Answers, me: Mapping[str, Any]) -> Broken:

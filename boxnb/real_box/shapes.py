@@ -27,7 +27,19 @@ NEVER_NULL = {
     *("content_created_at", "content_modified_at"),
 }
 """Fields that may be null in Box's description, but that boxnb expects in most items."""
-WORDS = {"event", "search_results_items", "id", "name", "date", "size", "type", "relevance", "modified_at"}
+WORDS = {
+    "event",
+    "search_results_items",
+    "id",
+    "name",
+    "date",
+    "size",
+    "type",
+    "relevance",
+    "modified_at",
+    "ASC",
+    "DESC",
+}
 """Box's own words in fields such as `type`, other than those in the enums of its description."""
 CONNECTION = {
     "content-length",
@@ -147,7 +159,9 @@ def form_of(name: str, text: str) -> str:
         return time_shape(text) or "text that is not a time"
     if name == "id" or name.endswith("_id") or name in ("etag", "sequence_id", "version_number"):
         return "digits" if text.isascii() and text.isdigit() else "text other than digits"
-    if name in ("type", "item_type", "by", "direction"):
+    if name in ("by", "direction"):
+        return text if text in WORDS else "another word"
+    if name in ("type", "item_type"):
         return "a word that Box uses" if text in vocabulary() or text in WORDS else "another word"
     if name == "sha1":
         return "40 hex digits" if HEX.fullmatch(text) else "text that is not a SHA-1"
@@ -209,9 +223,24 @@ def _field_findings(answer: Answer, path: Path, place: Place, other: Place) -> I
         count = place.keys.get(name, 0)
         missing = "missing" if count == 0 else "missing in some of them"
         yield Finding((*path, name), "missing", "always present", missing)
+    requested = _requested(answer, path)
     for name in place.keys:
-        if name not in other.keys and not _is_described(answer, (*path, name)):
+        if name in other.keys:
+            continue
+        if not _is_described(answer, (*path, name)):
             yield Finding((*path, name), "new", "no such field", shape_at(answer.doc, (*path, name)))
+        elif requested and name not in requested:
+            found = shape_at(answer.doc, (*path, name))
+            yield Finding((*path, name), "new", "only the requested fields", found)
+
+
+def _requested(answer: Answer, path: Path) -> set[str]:
+    """Return the fields that were requested of the objects at a path; empty if Box chooses them."""
+    is_object = path == () and not answer.entries
+    if not is_object and not (len(path) == 2 and path[0] == "entries"):
+        return set()
+    names = str(answer.probe.params.get("fields", "")).split(",")
+    return {name.partition(".")[0] for name in names if name}
 
 
 def _is_described(answer: Answer, path: Path) -> bool:

@@ -29,6 +29,9 @@ EMPTY = {
 }
 """The columns of content that a report can do without, and that the file may lack."""
 
+NEEDED_OF_EVENTS = {"created_at", "created_by_login", "event_type"}
+"""The columns of activity without which a report would count wrongly, so that they are not added."""
+
 EVENTS = kinds(schema.EVENTS)
 ITEMS = kinds(schema.ITEMS)
 
@@ -61,16 +64,18 @@ def content(inputs: Inputs, box: Connection, of: pd.DataFrame) -> pd.DataFrame:
     users = people.users(box)
     inputs.record_source(users)
     rows = of.assign(owned_by_id=_ids_of(of["owned_by_login"], users))
-    rows = _with_empty(rows, {name: ITEMS[name] for name in EMPTY[report]})
+    empty = [name for name in EMPTY[report] if name != "size" or inputs.report == "shared_links"]
+    rows = _with_empty(rows, {name: ITEMS[name] for name in empty})
     if report == "shared_links" and "shared_link_url" not in rows:
         rows = rows.assign(
             shared_link_url=""
         )  # the file has only links, but not all layouts say where they lead
     if "name" in rows and report == "folders_and_files":
-        if "type" not in rows:
+        if "type" not in rows and ("parent_id" in rows or "size" in rows):
             rows = rows.assign(type=_types_of(rows))
-        suffix = rows["name"].astype("str").str.extract(r"\.([^.]+)$", expand=False)
-        rows = rows.assign(extension=suffix.where(rows["type"] == "file", "").fillna("").astype("str"))
+        if "type" in rows:
+            suffix = rows["name"].astype("str").str.extract(r"\.([^.]+)$", expand=False)
+            rows = rows.assign(extension=suffix.where(rows["type"] == "file", "").fillna("").astype("str"))
     rows.attrs = dict(of.attrs)
     return rows
 
@@ -91,12 +96,19 @@ def _types_of(rows: pd.DataFrame) -> pd.Series:
     return pd.Series("file", index=rows.index).mask(is_folder, "folder").astype("str")
 
 
-def events(of: Rows) -> Rows:
-    """Return *User Activity* with the columns of ``box.events``. Any other DataFrame, or a harvest, is unchanged."""
+def events(of: Rows, *, by_id: bool = False) -> Rows:
+    """Return *User Activity* with the columns of ``box.events``. Any other DataFrame, or a harvest, is unchanged.
+
+    With ``by_id``, the report counts by the ids of users, which are not added if the file lacks them.
+    """
     if not isinstance(of, pd.DataFrame) or report_of(of) != "user_activity":
         return of
-    rows = _with_empty(of, EVENTS)
-    nobody = rows["created_by_id"].isna() & rows["created_by_login"].isna()
+    if by_id and "created_by_id" not in of:
+        return of
+    rows = _with_empty(of, {name: kind for name, kind in EVENTS.items() if name not in NEEDED_OF_EVENTS})
+    nobody = pd.Series(False, index=rows.index)
+    if "created_by_login" in rows:
+        nobody = rows["created_by_id"].isna() & rows["created_by_login"].isna()
     rows = rows.assign(
         created_by_id=rows["created_by_id"].mask(nobody, ANONYMOUS),
         event_id=pd.Series(

@@ -111,7 +111,7 @@ def inactive_users(
 def _last_events(inputs: Inputs, box: Connection, of: Rows | None) -> pd.Series:
     """Return the last event of each user; a failed sign-in does not count."""
     events = inputs.take(
-        None if of is None else from_console.events(of),
+        None if of is None else from_console.events(of, by_id=True),
         lambda: event_log.events(box, since="365D", event_type=SIGN_INS),
         "event_type created_by_id created_at",
         EVENTS,

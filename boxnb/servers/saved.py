@@ -149,6 +149,18 @@ def every_name() -> list[str]:
     return sorted({*store.names(), *(file.stem for file in (store.home() / "servers").glob("*.json"))})
 
 
+def file_of(name: str) -> Path:
+    """Return the path of a profile, or of the file that an older boxnb wrote if there is no profile with this name.
+
+    Raises
+    ------
+    ProfileNameError
+        The name cannot be used as a file name.
+    """
+    file, older = store.path(name), _old_file(name)
+    return older if older.exists() and not file.exists() else file
+
+
 @sealed
 def any_profile(name: str) -> store.Profile | None:
     """Return a profile of Box or a server, even one that an older boxnb saved; ``None`` if it does not exist.

@@ -18,6 +18,7 @@ UNCHECKED: Final = (
     "Certificates are not checked, so anyone between this computer and the server can read the secrets. "
     "Run boxnb.store.configure({name!r}, verify=True), or pass the path of your company's CA bundle instead."
 )
+TO_MOVE: Final = "boxnb 0.9 saved this server. To move it into a profile, run {command}."
 ALREADY_SIGNED_IN: Final = "Already signed in. There is nothing to do here."
 SIGNED_IN: Final = "Signed in."
 EXCHANGING: Final = "The code has arrived. Exchanging it for a token."

@@ -15,8 +15,9 @@ from ..cards import Alert, card_html
 from ..errors import BoxNotebookError
 from ..local import encoding, reader
 from ..oauth import Clock
+from ..servers import saved as servers
 from ..store.method import KINDS
-from .messages import UNCHECKED
+from .messages import TO_MOVE, UNCHECKED
 
 DAYS_TO_WARN = 50
 """The number of days after which an unused refresh token is reported as a problem. It expires after 60 days."""
@@ -64,7 +65,8 @@ class Status(pd.DataFrame):
 
 def status(profile: str | None = None, *, clock: Clock = time.time) -> Status:
     """
-    Return a table of the saved profiles, one row each, without making a call.
+    Return a table of the saved profiles, one row each, without making a call. Servers that ``boxnb.basic`` of 0.9 saved are
+    listed as well.
 
     Parameters
     ----------
@@ -87,28 +89,31 @@ def status(profile: str | None = None, *, clock: Clock = time.time) -> Status:
     NotSignedInError
         There is no profile with that name.
     """
-    if profile is not None and not os.path.lexists(store.path(profile)):
+    if profile is not None and not os.path.lexists(servers.file_of(profile)):
         raise store.no_profile(profile)
     rows = [
         {
             column: encoding.as_text(cell) if isinstance(cell, str) else cell
             for column, cell in _row(name, clock).items()
         }
-        for name in (store.names() if profile is None else [profile])
+        for name in (servers.every_name() if profile is None else [profile])
     ]
     return Status(pd.DataFrame(rows, columns=list(STATUS_COLUMNS)).astype(STATUS_COLUMNS))
 
 
 def _row(name: str, clock: Clock) -> dict[str, object]:
-    file = store.path(name)
-    row: dict[str, object] = {"profile": name, "file": str(file)}
+    row: dict[str, object] = {"profile": name}
     try:
-        saved = store.load(name)
+        file = servers.file_of(name)
+        row["file"] = str(file)
+        saved = servers.any_profile(name)
     except BoxNotebookError as error:
         return {**row, "problem": str(error)}
     if saved is None:
         return {**row, "problem": f"{file} was deleted, or is a link to a missing file."}
     unchecked = UNCHECKED.format(name=name) if saved.verify is False else ""
+    moved = file == store.path(name)
+    to_move = "" if moved else TO_MOVE.format(command=reader.to_move_server(name))
     token, account, now = saved.token, saved.account or {}, clock() + saved.skew
     row |= {
         "name": account.get("name"),
@@ -123,7 +128,7 @@ def _row(name: str, clock: Clock) -> dict[str, object]:
         "scopes": _scopes(name) if saved.is_box else None,
         "keep": saved.keep.partition(":")[0],
         "mode": oct(file.stat().st_mode & 0o777)[2:],
-        "problem": " ".join(filter(None, [unchecked, saved.refused])) or None,
+        "problem": " ".join(filter(None, [unchecked, saved.refused, to_move])) or None,
     }
     if token is None:
         return row

@@ -15,6 +15,8 @@ from ..errors import WaitNotice
 NOTICED = 5.0
 """A wait of at least this many seconds is announced."""
 
+_WAITING = ": waiting "
+
 
 def retry_after(response: Any) -> float | None:
     """Return how many seconds the server asks boxnb to wait (``Retry-After``, RFC 9110 10.2.3: a number or a date).
@@ -68,7 +70,12 @@ def until(seconds: float) -> str:
 
 def wait_sentence(seconds: float, why: str) -> str:
     """Return the line that is shown before a wait."""
-    return f"{why}: waiting {span(seconds)}, continuing {until(seconds)}. Interrupt to stop waiting."
+    return f"{why}{_WAITING}{span(seconds)}, continuing {until(seconds)}. Interrupt to stop waiting."
+
+
+def reason_of(line: str) -> str:
+    """Return why boxnb waits, from a line of :func:`wait_sentence`."""
+    return line.partition(_WAITING)[0]
 
 
 def announce(seconds: float, line: str) -> None:

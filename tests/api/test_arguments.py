@@ -20,7 +20,6 @@ from boxnb.errors import (
     BoxNotebookError,
     BoxUnavailableError,
     ForbiddenError,
-    ListingError,
     ProfileNameError,
 )
 
@@ -179,7 +178,7 @@ def test_an_invalid_argument_is_reported_before_any_call(
 @pytest.mark.parametrize("name", ["users", "groups", "versions", "search", "frame"])
 def test_an_offset_that_is_not_a_number_is_refused(box: boxnb.Box, name: str, offset: Any) -> None:
     """The message is the same in every dataset."""
-    with pytest.raises(ListingError, match="offset takes a whole number"):
+    with pytest.raises(ArgumentError, match="offset takes a whole number"):
         call(box, name, {**BASE.get(name, {}), "offset": offset})
 
 

@@ -15,7 +15,14 @@ from madeup import made_up
 import boxnb
 from boxnb import reports
 from boxnb.api import rate_limit
-from boxnb.errors import BoxNotebookError, BoxUnavailableError, ForbiddenError, ListingError, RangeError
+from boxnb.errors import (
+    ArgumentError,
+    BoxNotebookError,
+    BoxUnavailableError,
+    ForbiddenError,
+    ListingError,
+    RangeError,
+)
 from boxnb.widgets.tree_state import Branches, from_box
 
 ADA = {"type": "user", "id": "1", "name": "Ada", "login": "ada@acme.example", "status": "active"}
@@ -754,7 +761,7 @@ def test_counts_and_offsets_accept_common_types(name: str) -> None:
         for valid in (5, "5", " 5\n", 5.0, np.int64(5), np.float64(5)):
             assert NUMBERS[name](box, valid).empty
         for invalid in ("abc", float("nan"), -1, [1], 1.5, object()):
-            with pytest.raises(ListingError, match=name.split()[1]):
+            with pytest.raises(ArgumentError, match=name.split()[1]):
                 NUMBERS[name](box, invalid)
 
 

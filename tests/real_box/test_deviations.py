@@ -298,6 +298,109 @@ DEVIATIONS: dict[str, tuple[Change, str, str, str]] = {
         "entries",
         "marker",
     ),
+    "a marker that comes back": (
+        lambda exchange: (
+            exchange.doc.update(next_marker=exchange.query["marker"])
+            if exchange.is_read_of(ITEMS) and "marker" in exchange.query
+            else None
+        ),
+        ITEMS,
+        "next_marker",
+        "marker",
+    ),
+    "a marker after the last page": (
+        page("/folders/trash/items", next_marker="m"),
+        "/folders/trash/items",
+        "next_marker",
+        "trash",
+    ),
+    "a wrong total of a short list": (
+        page("/groups/*/memberships", total_count=lambda old: old + 3),
+        "/groups/*/memberships",
+        "total_count",
+        "memberships",
+    ),
+    "a wrong total of versions": (
+        page("/files/*/versions", total_count=999),
+        "/files/*/versions",
+        "total_count",
+        "versions",
+    ),
+    "a wrong total of a path": (
+        lambda exchange: (
+            exchange.doc["path_collection"].update(total_count=99)
+            if exchange.is_read_of("/folders/*")
+            else None
+        ),
+        "/folders/*",
+        "path_collection.total_count",
+        "box.folder()",
+    ),
+    "another stated order": (
+        page("/users", order=lambda old: [{"by": "name", "direction": "ASC"}] if old else old),
+        "/users",
+        "order[].by",
+        "users",
+    ),
+    "more fields than requested": (
+        lambda exchange: (
+            [entry.update(description="x") for entry in exchange.entries]
+            if exchange.query.get("fields") == "size"
+            else None
+        ),
+        ITEMS,
+        "entries[folder].description",
+        "fields=",
+    ),
+    "another order of the user's own events": (
+        lambda exchange: (
+            exchange.doc.update(entries=exchange.entries[::-1])
+            if exchange.is_read_of("/events") and exchange.query.get("stream_type") == "all"
+            else None
+        ),
+        "/events",
+        "entries",
+        "stream",
+    ),
+    "events that have not happened": (
+        entries_of("/events", created_at="2090-01-01T00:00:00-08:00"),
+        "/events",
+        "entries",
+        "events",
+    ),
+    "a size below 0": (entries_of(ITEMS, size=-1), ITEMS, "entries[].size", "column size"),
+    "storage below 0": (
+        entries_of("/users", space_used=-5),
+        "/users",
+        "entries[].space_used",
+        "column space_used",
+    ),
+    "a pair that may be cached": (
+        lambda exchange: (
+            exchange.headers.update({"cache-control": "public"})
+            if exchange.matches("/oauth2/token")
+            else None
+        ),
+        "/oauth2/token",
+        "header cache-control",
+        "cache",
+    ),
+    "a pair that is not JSON": (
+        lambda exchange: (
+            exchange.headers.update({"content-type": "text/plain"})
+            if exchange.matches("/oauth2/token")
+            else None
+        ),
+        "/oauth2/token",
+        "header content-type",
+        "decoding",
+    ),
+    "a pair with fewer rights": (
+        token(restricted_to=[{"scope": "root_readonly"}]),
+        "/oauth2/token",
+        "restricted_to",
+        "RotatingAuth",
+    ),
     "a wrong total": (page("/users", total_count=lambda old: old + 1), "/users", "total_count", "offset"),
     "a total that changes": (
         lambda exchange: (

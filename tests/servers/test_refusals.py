@@ -345,3 +345,33 @@ def test_a_name_is_used_only_once(sandbox: Sandbox) -> None:
     save(sandbox, "key")
     with pytest.raises(SettingError, match=r"Use boxnb\.servers\.connect\('key'\)"):
         boxnb.connect("key")
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "body"),
+    [
+        ("login", 400, {"error": "invalid_grant"}),
+        ("login", 400, b"<p>wrong password</p>"),
+        ("login", 423, b""),
+        ("client_credentials", 400, {"error": "invalid_grant"}),
+        ("client_credentials", 400, b""),
+        ("client_credentials", 403, b"<p>no</p>"),
+    ],
+)
+def test_a_refusal_in_other_words_is_not_repeated(
+    kind: str, status: int, body: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One call sends the secrets once, whatever the refusal looks like, and the message never mentions a refresh token."""
+    monkeypatch.setattr("boxnb.tokens.WAITS", (0.0, 0.0))
+    seen: list[int] = []
+
+    def reply(connection: Any) -> None:
+        seen.append(status)
+        connection.sendall(response(status, body))
+
+    with raw(reply) as port:
+        save_odd(port, kind)
+        message = str(refused("odd", "/x"))
+        assert len(seen) == 1 and "refresh token" not in message
+        if kind == "login" or isinstance(body, dict):
+            assert "does not send them again" in str(refused("odd", "/x")) and len(seen) == 1

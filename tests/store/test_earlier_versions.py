@@ -57,7 +57,8 @@ def test_a_profile_without_a_sign_in_is_read(saved_by: str) -> None:
     """An app that was saved before anybody signed in waits for its sign-in."""
     profile = store.load("waiting")
     assert profile is not None and profile.token is None and profile.client.client_id == "made-up-client-id"
-    assert boxnb.status()["profile"].tolist() == ["acme", "waiting"] and servers.names() == ["devices"]
+    assert boxnb.status()["profile"].tolist() == ["acme", "devices", "waiting"]
+    assert servers.names() == ["devices"]
 
 
 def test_an_earlier_profile_that_is_saved_again_loses_nothing(saved_by: str) -> None:
@@ -73,10 +74,14 @@ def test_an_earlier_profile_that_is_saved_again_loses_nothing(saved_by: str) -> 
 
 
 def test_an_earlier_server_is_read_and_moved(saved_by: str) -> None:
-    """``boxnb.basic`` and ``boxnb.servers`` know it; moved, it has the same password."""
+    """``boxnb.basic``, ``boxnb.servers`` and the status know it; moved, it has the same password and no problem."""
+    row = boxnb.status("devices").iloc[0]
+    assert bool(row["signed_in"]) and row["file"] == str(basic.path("devices"))
+    assert pd.isna(row["problem"]) != (saved_by < "1")
     assert basic.connect("devices").url == "https://mdm.example.com/api"
     assert servers.move() in (["devices"], [])
     assert servers.load("devices").method.secrets["password"].reveal() == "a-made-up-password"
+    assert boxnb.status("devices")["problem"].isna().all()
 
 
 def test_an_earlier_ledger_is_counted_on(saved_by: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
