@@ -192,6 +192,7 @@ class Content(Kind):
                 ~rows["seen_as"].isin(active) | rows["seen_as"].isin(listed)
             )
             rows = rows[~(nobody & rows["is_old"])].reset_index(drop=True)
+            _move_to_top_level(rows)
             _update_parent_names(rows)
         # The result must not depend on the order in which pages arrived. A newer row comes first.
         order = np.lexsort((rows["id"].fillna(""), rows["seen_as"].str.zfill(20), rows["is_old"]))
@@ -280,6 +281,17 @@ def _without_lost(rows: pd.DataFrame, earlier: set[str]) -> pd.DataFrame:
         if not lost.any():
             return rows
         rows = rows[~lost].reset_index(drop=True)
+
+
+def _move_to_top_level(rows: pd.DataFrame) -> None:
+    """Place earlier items whose folder nobody sees any longer where a walk finds them: on a user's top level."""
+    seen = set(rows.loc[rows["type"] == "folder", "id"].dropna()) | {ROOT}
+    hidden = rows["is_old"] & rows["parent_id"].notna() & ~rows["parent_id"].isin(seen)
+    if hidden.any():
+        on_top = rows.loc[rows["parent_id"] == ROOT, "parent_name"].dropna()
+        rows["parent_id"] = rows["parent_id"].astype("str").mask(hidden, ROOT)
+        name = on_top.iloc[0] if len(on_top) else None
+        rows["parent_name"] = rows["parent_name"].astype("str").mask(hidden, name)
 
 
 def _update_parent_names(rows: pd.DataFrame) -> None:
