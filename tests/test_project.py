@@ -144,9 +144,11 @@ def test_readme_is_short_and_names_every_make_target() -> None:
 
 
 def test_make_says_that_it_installs() -> None:
-    """pip is quiet for some minutes, so a line before it says what happens; and the README names the command in a clone."""
+    """The installation is quiet for some minutes, so a line says what happens; and the README names the command in a clone."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    quiet = re.findall(r"^\t@echo \"Installing boxnb .*once.*\n\t.*pip install --quiet", makefile, re.MULTILINE)
+    quiet = re.findall(
+        r"^\t@echo \"Installing boxnb .*once.*\n\t.*pip install --quiet", makefile, re.MULTILINE
+    )
     assert len(quiet) == makefile.count("pip install --") == 1
     assert ".venv/bin/boxnb" in README and r".venv\Scripts\boxnb" in README and "GB" in README
 
