@@ -24,6 +24,7 @@ $(BIN)/python:
 
 # One stamp file per set of extras; a changed pyproject.toml installs again.
 $(VENV)/.installed-%: pyproject.toml | $(BIN)/python
+	@echo "Installing boxnb with the extra '$*' into $(VENV): once, for some minutes"
 	$(BIN)/python -m pip install --quiet --editable '.[$*]'
 	@touch $@
 

@@ -143,6 +143,16 @@ def test_readme_is_short_and_names_every_make_target() -> None:
     assert len(README.splitlines()) < 150
 
 
+def test_make_says_that_it_installs() -> None:
+    """The installation is quiet for some minutes, so a line says what happens; and the README names the command in a clone."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    quiet = re.findall(
+        r"^\t@echo \"Installing boxnb .*once.*\n\t.*pip install --quiet", makefile, re.MULTILINE
+    )
+    assert len(quiet) == makefile.count("pip install --") == 1
+    assert ".venv/bin/boxnb" in README and r".venv\Scripts\boxnb" in README and "GB" in README
+
+
 def test_readme_links_exist() -> None:
     """Every relative link in the README leads to a file or folder that exists."""
     for target in re.findall(r"\]\(([^)#]+)\)", README):

@@ -51,6 +51,8 @@ VERBS = {
 }
 """Every verb, with its line of help. The module of ``sign-out`` is ``sign_out``."""
 
+TO_JUPYTERLAB = "Options for JupyterLab go after --, such as: boxnb lab boxnb-notebooks -- --no-browser"
+
 _MODULES = {"run_command": "run", "default_name": "run", "parse_parameters": "run"}
 
 
@@ -89,6 +91,13 @@ def _version() -> str:
     return f"boxnb {__version__}"
 
 
+def _no_verb(word: str) -> str:
+    from ..local.similar import question
+
+    verbs = "".join(f"\n  {verb}" for verb in VERBS)
+    return f"there is no verb {word!r}.{question(word, VERBS)} The verbs are:{verbs}"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code.
 
@@ -114,11 +123,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         cut = words.index("--")
         words, passed_on = words[:cut], words[cut + 1 :]
     top = parser(verb)
+    if verb is not None and verb == words[0] and verb not in VERBS:
+        top.error(_no_verb(verb))
     options, unknown = top.parse_known_args(words, argparse.Namespace(passed_on=passed_on))
     if options.verb is None:
         top.error("a verb is missing; boxnb lab opens the notebooks, and boxnb --help lists the verbs")
     if unknown:
-        options.fail(f"unrecognized arguments: {' '.join(unknown)}")
+        hint = "\n" + TO_JUPYTERLAB if options.verb == "lab" else ""
+        options.fail(f"unrecognized arguments: {' '.join(unknown)}{hint}")
     try:
         with plain_warnings(unless=options.verb == "lab"):
             return int(_module(options.verb).execute(options))

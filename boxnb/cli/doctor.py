@@ -4,22 +4,36 @@ from __future__ import annotations
 
 import argparse
 
+from .. import store
 from ..signin.doctor import Findings, doctor
-from .exit_codes import FAILED
-from .terminal import show
+from .exit_codes import FAILED, USAGE
+from .status import NOTHING
+from .terminal import beside, complain, show
 
 SIGNS = {"ok": "ok   ", "look": "look ", "wrong": "WRONG"}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this verb."""
-    parser.add_argument("profile", metavar="PROFILE", help="a saved profile, with or without a sign-in")
+    parser.add_argument(
+        "profile",
+        nargs="?",
+        metavar="PROFILE",
+        help="a saved profile, with or without a sign-in (default: the only one)",
+    )
     parser.epilog = "The exit code is 1 if a check says WRONG."
 
 
 def execute(options: argparse.Namespace) -> int:
     """Print the checks and return the exit code."""
-    findings = doctor(options.profile)
+    profile = options.profile
+    if profile is None:
+        saved = store.names()
+        if len(saved) != 1:
+            complain(f"Name the profile to check, one of: {', '.join(saved)}." if saved else NOTHING.rstrip())
+            return USAGE
+        (profile,) = saved
+    findings = doctor(profile)
     return show(text(findings)) or (FAILED if (findings["result"] == "wrong").any() else 0)
 
 
@@ -28,7 +42,7 @@ def text(findings: Findings) -> str:
     width = findings["check"].str.len().max()
     lines = []
     for check, result, finding, remedy in findings.itertuples(index=False):
-        lines.append(f"{SIGNS.get(result, result)}  {check:<{width}}  {finding}")
+        lines.append(beside(f"{SIGNS.get(result, result)}  {check:<{width}}  ", finding))
         if remedy:
-            lines.append(f"{'':{width + 9}}What to do: {remedy}")
+            lines.append(beside(f"{'':{width + 9}}", f"What to do: {remedy}"))
     return "".join(f"{line}\n" for line in lines)

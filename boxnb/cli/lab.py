@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 from pathlib import Path
 
@@ -46,13 +47,16 @@ def execute(options: argparse.Namespace) -> int:
     else:
         files = {name: notebook_files.for_a_folder(name) for name in notebook_files.names()}
         files[IGNORED] = b"*\n"
-        text = report(notebook_copies.copy(files, folder, update=options.update), folder)
+        known: set[str] = set()
+        with contextlib.suppress(OSError):  # the copy reports a folder that cannot be used
+            known.update(notebook_copies.recorded_in(folder))
+        text = report(notebook_copies.copy(files, folder, update=options.update), folder, known)
     exit_code = show(text)
     return exit_code if options.no_start else _start(folder, options.passed_on)
 
 
-def report(copies: notebook_copies.Copies, folder: Path) -> str:
-    """Return what was done, in a few lines."""
+def report(copies: notebook_copies.Copies, folder: Path, known: set[str]) -> str:
+    """Return what was done, in a few lines. ``known`` has the files that were recorded before."""
     where = encoding.as_text(folder)
     lines = []
     if copies.written:
@@ -61,11 +65,8 @@ def report(copies: notebook_copies.Copies, folder: Path) -> str:
         lines += ["Replaced by new versions, because you had not changed them:", *_listed(copies.replaced)]
     if copies.offered:
         lines += ["Wrote the new versions of files that you have changed:", *_listed(copies.offered)]
-    if copies.left_alone:
-        lines += [
-            "Left alone, because boxnb did not write them, or you have changed them:",
-            *_listed(copies.left_alone),
-        ]
+    for reason, names in _reasons(copies.left_alone, known).items():
+        lines += [f"Left alone, because {reason}:", *_listed(names)]
     if copies.outdated:
         changed = [name for name in copies.outdated if name in copies.left_alone]
         unchanged = [name for name in copies.outdated if name not in changed]
@@ -79,6 +80,20 @@ def report(copies: notebook_copies.Copies, folder: Path) -> str:
     if not any(copies):
         lines.append(f"The notebooks in {where} are up to date.")
     return "".join(f"{line}\n" for line in lines)
+
+
+def _reasons(left_alone: list[str], known: set[str]) -> dict[str, list[str]]:
+    """Return the files that were left alone, by reason. A file whose new version was offered is recorded, whoever wrote it."""
+    reasons: dict[str, list[str]] = {}
+    for name in left_alone:
+        if name not in known:
+            reason = "boxnb did not write them"
+        elif notebook_copies.new_name(name) in known:
+            reason = "boxnb did not write them, or you have changed them"
+        else:
+            reason = "you have changed them"
+        reasons.setdefault(reason, []).append(name)
+    return reasons
 
 
 def _counted(names: list[str]) -> str:

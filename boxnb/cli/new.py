@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from ..errors import ArgumentError
 from ..local import private_files
+from ..local.similar import question
 from . import notebook_files
 from .exit_codes import FAILED
 from .notebook_copies import cannot_write
@@ -65,8 +66,12 @@ def find(wanted: str, choices: list[str]) -> str:
     matches = exact or in_title or [choice for choice in choices if key and key in choice]
     if len(matches) == 1:
         return f"{matches[0]}.ipynb"
-    problem = "Several notebooks match" if matches else "No notebook is called"
-    raise ArgumentError(f"{problem} {wanted!r}. Choose one of: {', '.join(matches or choices)}.")
+    listed = "".join(f"\n  {choice}" for choice in matches or ["script", *choices])
+    if matches:
+        raise ArgumentError(f"Several notebooks match {wanted!r}. Choose one of:{listed}")
+    titles = {name for choice in choices for name in _names(choice)}
+    suggestion = question(key, ["script", *sorted(titles)])
+    raise ArgumentError(f"No notebook is called {wanted!r}.{suggestion} Choose one of:{listed}")
 
 
 def _names(choice: str) -> set[str]:

@@ -80,7 +80,7 @@ def copy(files: Mapping[str, bytes], folder: Path, *, update: bool = False) -> C
     copies = Copies([], [], [], [], [])
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        recorded = _recorded(folder)
+        recorded = recorded_in(folder)
         try:
             for name, content in files.items():
                 _copy_one(name, content, folder, recorded, copies, update)
@@ -117,25 +117,30 @@ def _copy_one(
             _offer(name, content, folder, recorded, copies, update)
 
 
+def new_name(name: str) -> str:
+    """Return where the new version of a changed file is written: ``01-people.new.ipynb``."""
+    path = PurePosixPath(name)
+    return str(path.with_name(f"{path.stem}.new{path.suffix}"))
+
+
 def _offer(
     name: str, content: bytes, folder: Path, recorded: dict[str, str], copies: Copies, update: bool
 ) -> None:
     """Write the new version of a changed file next to it, once."""
-    new_name = PurePosixPath(name)
-    new_name = new_name.with_name(f"{new_name.stem}.new{new_name.suffix}")
-    path, present = folder / new_name, _sha256_of(folder / new_name)
+    offer = new_name(name)
+    path, present = folder / offer, _sha256_of(folder / offer)
     if not update:
         copies.outdated.append(name)
-    elif not _is_inside(path, folder) or present not in (None, recorded.get(str(new_name))):
-        copies.left_alone.append(str(new_name))
+    elif not _is_inside(path, folder) or present not in (None, recorded.get(offer)):
+        copies.left_alone.append(offer)
     else:
         _write(path, content)
         # The folder now has this version, so that it is not offered again after the user has deleted it.
-        recorded[name] = recorded[str(new_name)] = _sha256(content)
-        copies.offered.append(str(new_name))
+        recorded[name] = recorded[offer] = _sha256(content)
+        copies.offered.append(offer)
 
 
-def _recorded(folder: Path) -> dict[str, str]:
+def recorded_in(folder: Path) -> dict[str, str]:
     """Return the recorded hashes. Without a readable record, every existing file counts as changed, and nothing is lost."""
     try:
         content: Any = json.loads(private_files.patiently((folder / RECORD).read_bytes))

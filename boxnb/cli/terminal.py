@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import shutil
 import sys
+import textwrap
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +14,9 @@ from typing import Any
 
 from ..local import output
 from .exit_codes import FAILED
+
+NARROW = 20
+"""With less room than this, wrapped text would be harder to read than the terminal's own line breaks."""
 
 
 def show(text: str) -> int:
@@ -25,6 +30,15 @@ def show(text: str) -> int:
         output.write(f"Cannot print the text: {error.strerror}.\n", sys.stderr)
         return FAILED
     return 0
+
+
+def beside(label: str, text: str) -> str:
+    """Return the label and the text after it. In a terminal, the text is wrapped at its width, below where it begins."""
+    room = shutil.get_terminal_size().columns - len(label)
+    if sys.stdout is None or not sys.stdout.isatty() or room < NARROW:
+        return label + text
+    lines = textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False)
+    return label + f"\n{'':{len(label)}}".join(lines)
 
 
 def note(text: str) -> None:

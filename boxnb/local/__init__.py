@@ -2,4 +2,5 @@
 
 `home_folder` finds the folder of boxnb's files, `private_files` reads and writes them, and `encoding` converts names to
 text in any locale. `output` writes to the terminal or into a pipe. `device_names` lists the names that Windows reserves.
+`similar` finds the name that somebody may have meant.
 """

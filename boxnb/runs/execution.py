@@ -22,6 +22,9 @@ OFFLINE = dict.fromkeys(
     ("require_js_url", "jquery_url", "mathjax_url", "mermaid_js_url", "widget_renderer_url"), ""
 )
 
+START_SECONDS = 300
+"""The time limit for the start of the kernel, which only a very busy computer reaches."""
+
 
 class NotebookFailedError(BoxNotebookError):
     """A cell failed, or the notebook could not be executed. The message says which error occurred."""
@@ -56,6 +59,7 @@ def execute(
         attachments.mkdir()
         source.write_text(json.dumps(tag_parameters(notebook)), encoding="utf-8")
         arguments = ["--no-progress-bar", "--no-log-output", "--kernel", "python3"]
+        arguments += ["--start-timeout", str(START_SECONDS)]
         arguments += ["--cwd", str(path.resolve().parent), "-r", "PROFILE", profile]
         for name, value in parameters.items():
             arguments += ["-p", name, value]

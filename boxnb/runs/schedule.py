@@ -102,8 +102,10 @@ def cron(plan: Plan) -> str:
     }
     words = [f"{name}={_cron_word(value)}" for name, value in plan.environment().items()]
     command = " ".join([*words, *map(_cron_word, plan.command)])
+    other = " It runs every day; --every week is for a weekly report." if plan.every == "day" else ""
     return (
-        f"# Run crontab -e and add this line. Test it first: paste everything after the five time fields into a terminal.\n"
+        f"# Run crontab -e and add this line. Test it first: paste everything after the five time fields into a terminal."
+        f"{other}\n"
         f"{fields[plan.every]} {command}\n"
     )
 

@@ -190,6 +190,7 @@ class _Conversation:
         flow.start()
         if again and flow.step == "done":
             flow.again()
+        was_signed_in = flow.step == "done" and not change_app
         if change_app and flow.snapshot()["practice"]:
             screen.say(text.READY_MADE_APP)
         elif change_app:
@@ -215,6 +216,8 @@ class _Conversation:
         view = flow.snapshot()
         screen.say(text.finished(view["note"]))
         screen.say("\n".join(text.summary(view)))
+        if was_signed_in:
+            screen.say(text.again(flow.profile))
 
     def _continue(self, view: dict[str, Any]) -> None:
         """Do one step: ask for what the flow needs next, or wait for a call."""

@@ -238,3 +238,8 @@ def defect(error: BaseException) -> SignInError:
 def finished(note: str) -> str:
     """Return the first line after a sign-in."""
     return capitalized(note)
+
+
+def again(profile: str) -> str:
+    """Return how to sign in although a saved sign-in works."""
+    return f"To sign in all the same, such as with another account: {command(profile)} --again"

@@ -1,11 +1,12 @@
 """A weekly report as a plain script: the users who uploaded and downloaded the most since the last report.
 
 It keeps the events in a harvest, so a run that was killed continues, and each event is reported once.
+Harvests are in data/harvests of the clone; without a clone, in boxnb/harvests in your data folder, or in $BOXNB_HOME.
 
 Change the settings, and run it by hand once: python weekly_report.py
 Then schedule it: boxnb schedule weekly_report.py --every week
 
-Exit codes: 0 it worked, 1 it failed, 4 it worked but the report was not mailed, 75 another run is still in progress.
+Exit codes: 0 it worked, 1 it failed, 2 it was given an argument, 4 it worked but the report was not mailed, 75 another run is still in progress.
 """
 
 from __future__ import annotations
@@ -31,16 +32,17 @@ def report(run: boxnb.runs.Run) -> None:
     busiest = (
         transfers.groupby(["created_by_login", "event_type"], observed=True).size().unstack(fill_value=0)
     )
-    first = events.attrs["first_report"]
-    run.facts["Events"] = (
-        f"{len(events)} of the last {SINCE} (first report)" if first else f"{len(events)} new"
-    )
+    kind = f"of the last {SINCE} (first report)" if events.attrs["first_report"] else "new"
+    run.facts["Events"] = f"{len(events)} {kind}"
     run.attach(busiest.reset_index(), "busiest.csv")
     harvest.mark_reported()
 
 
 def main() -> int:
     """Run the report: whatever happens, it is logged, and mailed if TO has an address."""
+    if len(sys.argv) > 1:
+        sys.stderr.write(f"{sys.argv[0]} takes no arguments: its settings are at the top of the file.\n")
+        return 2
     try:
         with boxnb.run(NAME, to=TO, profile=PROFILE, keep=LOGS) as run:
             report(run)

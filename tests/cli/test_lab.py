@@ -174,9 +174,14 @@ def test_file_that_boxnb_did_not_write_is_offered_next_to_it(
     (tmp_path / notebook_files.START).write_text("{}", encoding="utf-8")
     assert cli.main(["lab", str(tmp_path), "--no-start"]) == 0
     out = capsys.readouterr().out
-    assert "boxnb did not write them" in out and "NAME.new.ipynb" in out and "replaces yours" not in out
+    assert (
+        "because boxnb did not write them:" in out and "NAME.new.ipynb" in out and "replaces yours" not in out
+    )
     assert cli.main(["lab", str(tmp_path), "--no-start", "--update"]) == 0
     assert (tmp_path / "00-start-here.new.ipynb").is_file()
+    capsys.readouterr()
+    assert cli.main(["lab", str(tmp_path), "--no-start"]) == 0  # the record no longer says who wrote it
+    assert "because boxnb did not write them, or you have changed them:" in capsys.readouterr().out
 
 
 def test_report_names_every_file_that_was_left_alone(
@@ -189,7 +194,7 @@ def test_report_names_every_file_that_was_left_alone(
     (tmp_path / notebook_files.START).write_text("{}", encoding="utf-8")
     cli.main(["lab", str(tmp_path), "--no-start", "--update"])
     assert capsys.readouterr().out.splitlines() == [
-        "Left alone, because boxnb did not write them, or you have changed them:",
+        "Left alone, because you have changed them:",
         f"  {notebook_files.START}",
     ]
 

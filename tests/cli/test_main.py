@@ -117,3 +117,22 @@ def test_an_empty_path_is_refused(arguments: list[str], capsys: pytest.CaptureFi
     with pytest.raises(SystemExit) as stop:
         cli.main(arguments)
     assert stop.value.code == cli.USAGE and "the path is empty" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("word", "verb"), [("signin", "sign-in"), ("Doctor", "doctor"), ("nonsense", None)])
+def test_a_misspelled_verb_is_recognized(
+    word: str, verb: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The message asks whether the most similar verb was meant, and lists the verbs one per line."""
+    with pytest.raises(SystemExit) as stop:
+        cli.main([word])
+    err = capsys.readouterr().err
+    assert stop.value.code == cli.USAGE and {f"  {name}" for name in cli.VERBS} <= set(err.splitlines())
+    assert (f"Did you mean {verb!r}?" in err) if verb else ("Did you mean" not in err)
+
+
+def test_an_unknown_option_of_lab_may_be_one_for_jupyterlab(capsys: pytest.CaptureFixture[str]) -> None:
+    """The message says where those go."""
+    with pytest.raises(SystemExit):
+        cli.main(["lab", "--no-browser"])
+    assert "go after --" in capsys.readouterr().err

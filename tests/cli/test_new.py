@@ -114,3 +114,14 @@ def test_folder_that_cannot_be_written_is_one_sentence(folder: Path) -> None:
     """The error names the file, the reason and what to do."""
     with pytest.raises(CopyError, match=r"a.ipynb: No such file or directory.*or choose another folder"):
         new._write_new(folder / "missing" / "a.ipynb", b"")
+
+
+@pytest.mark.parametrize(("name", "meant"), [("poeple", "people"), ("scirpt", "script"), ("nix", None)])
+def test_a_misspelled_name_is_recognized(
+    name: str, meant: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The message asks whether the most similar name was meant, and lists the names one per line."""
+    assert cli.main(["new", name]) == cli.USAGE
+    err = capsys.readouterr().err
+    assert {"  script", "  2-explore/01-people"} <= set(err.splitlines())
+    assert (f"Did you mean {meant!r}?" in err) if meant else ("Did you mean" not in err)

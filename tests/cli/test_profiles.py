@@ -12,7 +12,7 @@ from signing import practice_client, sign_in
 
 import boxnb
 from boxnb import cli, oauth, store
-from boxnb.cli import status
+from boxnb.cli import status, terminal
 from boxnb.sandbox import Sandbox
 from boxnb.signin import status as signin_status
 
@@ -240,3 +240,35 @@ def test_a_warning_is_one_line(sandbox: Sandbox, capsys: pytest.CaptureFixture[s
         assert cli.main(["status"]) == 0
     err = printed(capsys)[1]
     assert err.startswith("Note: Other users could read ") and len(err.splitlines()) == 1
+
+
+def test_doctor_without_a_name_checks_the_only_profile(
+    sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without a profile, or with several, one sentence says what to name, and the exit code is 2."""
+    assert cli.main(["doctor"]) == cli.USAGE
+    assert printed(capsys) == ("", status.NOTHING)
+    sign_in(sandbox)
+    assert cli.main(["doctor"]) == 0
+    assert len(printed(capsys)[0].splitlines()) > 8
+    sign_in(sandbox, "other")
+    assert cli.main(["doctor"]) == cli.USAGE
+    assert printed(capsys) == ("", "Name the profile to check, one of: acme, other.\n")
+
+
+def test_text_is_wrapped_in_a_terminal_only(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Lines break between words, and continue where the text begins; a pipe gets one line."""
+    monkeypatch.setenv("COLUMNS", "40")
+    text = (
+        "Run boxnb sign-in acme, and press Grant on the page that opens. /a/path/without/any/place/to/break"
+    )
+    assert terminal.beside("ok  file  ", text) == f"ok  file  {text}"
+    monkeypatch.setattr(terminal.sys.stdout, "isatty", lambda: True)
+    first, *rest = terminal.beside("ok  file  ", text).splitlines()
+    assert first == "ok  file  Run boxnb sign-in acme, and" and len(rest) == 3
+    assert all(line.startswith(" " * 10 + line.strip()) for line in rest)
+    assert " ".join([first, *map(str.strip, rest)]) == f"ok  file  {text}"
+    monkeypatch.setenv("COLUMNS", "25")
+    assert terminal.beside("ok  file  ", text) == f"ok  file  {text}"

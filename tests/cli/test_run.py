@@ -24,7 +24,7 @@ from small_files import limit_files
 import boxnb
 from boxnb import cli, runs, store
 from boxnb.errors import RunRefusedError
-from boxnb.runs import lock, notebooks
+from boxnb.runs import execution, lock, notebooks
 from boxnb.sandbox import Sandbox
 from boxnb.sandbox.mail import Mailbox
 
@@ -622,3 +622,18 @@ def test_notebook_in_another_language_is_refused(tmp_path: Path, capsys: pytest.
     file.write_text(json.dumps(content), encoding="utf-8")
     assert cli.main(["run", str(file), "--no-mail"]) == cli.USAGE
     assert "is written for R, not for Python" in capsys.readouterr().err
+
+
+def test_a_kernel_may_start_slowly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A busy computer may need more than papermill's 60 seconds."""
+    seen: list[str] = []
+
+    def execute(folder: Path, arguments: list[str], *rest: object) -> tuple[int, str]:
+        seen.extend(arguments)
+        return 1, "Kernel didn't respond"
+
+    monkeypatch.setattr(execution.watched, "execute", execute)
+    assert cli.main(["run", str(notebook(tmp_path))]) == cli.FAILED
+    assert int(seen[seen.index("--start-timeout") + 1]) >= 300

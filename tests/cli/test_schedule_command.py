@@ -207,3 +207,14 @@ def test_schedule_warns_of_a_missing_package(
     assert cli.main(["schedule", str(ROOT / "notebooks/4-automate/03-weekly-report.ipynb")]) == 0
     err = capsys.readouterr().err
     assert "papermill" in err and "boxnb[automate]" in err
+
+
+@pytest.mark.parametrize("every", schedule.schedule.EVERY)
+def test_the_default_names_the_option_for_a_weekly_report(
+    every: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only who runs it every day reads about ``--every week``."""
+    (tmp_path / "report.py").write_text("", encoding="utf-8")
+    command = ["schedule", str(tmp_path / "report.py"), "--for", "cron", "--every", every]
+    assert cli.main(command) == 0
+    assert ("--every week is for a weekly report" in capsys.readouterr().out) == (every == "day")

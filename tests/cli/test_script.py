@@ -49,10 +49,10 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def run(path: Path) -> subprocess.CompletedProcess[str]:
+def run(path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the script as cron does: in another folder, and without a terminal."""
     return subprocess.run(
-        [sys.executable, str(path)],
+        [sys.executable, str(path), *arguments],
         cwd="/",
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdin=subprocess.DEVNULL,
@@ -128,3 +128,11 @@ def test_expired_access_token_is_refreshed(server: Mailbox, script: Path, sandbo
     sandbox.clock.advance(7 * 86400)
     assert run(script).returncode == 0
     assert refreshes(sandbox) == [200]
+
+
+@pytest.mark.parametrize("argument", ["--help", "acme"])
+def test_an_argument_is_refused(script: Path, argument: str) -> None:
+    """Nothing runs: one sentence says where the settings are, and the exit code is 2."""
+    child = run(script, argument)
+    assert (child.returncode, child.stdout) == (2, "") and len(child.stderr.splitlines()) == 1
+    assert "takes no arguments" in child.stderr and len(runs.history()) == 0

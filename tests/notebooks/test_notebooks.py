@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import executed
 import nbformat
 import pytest
 import quotes
@@ -195,3 +196,28 @@ def test_no_later_cell_runs_without_a_sign_in(way: str) -> None:
     assert "Traceback" not in caught.value.traceback
     saved = store.load("sandbox")
     assert saved is None or saved.token is None
+
+
+def test_a_failed_build_names_the_notebook(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``make notebooks`` and ``make docs`` say which notebook they execute, and which one failed."""
+
+    class Failing:
+        def __init__(self, notebook: nbformat.NotebookNode, **options: object) -> None:
+            pass
+
+        def execute(self) -> None:
+            raise RuntimeError("Kernel didn't respond in 60 seconds")
+
+    monkeypatch.setattr(executed, "Robot", Failing)
+    with pytest.raises(RuntimeError) as failure:
+        next(executed.executed([NOTEBOOKS[3], NOTEBOOKS[0]]))
+    name = NOTEBOOKS[3].relative_to(ROOT / "notebooks").as_posix()
+    assert failure.value.__notes__ == [f"This happened in the notebook {name}."]
+    assert capsys.readouterr().err == f"Executing {name} (1 of 2)\n"
+
+
+def test_a_kernel_may_start_slowly() -> None:
+    """A busy computer may need more than nbclient's 60 seconds."""
+    assert Robot(nbformat.read(ONBOARDING, as_version=4)).startup_timeout >= 300

@@ -360,10 +360,11 @@ def test_a_saved_sign_in_asks_for_nothing(sandbox: Any, app: Client, start: Star
     """The second run says who is signed in, and shows no link."""
     terminal = start()
     terminal.type(f"{granted(sandbox, terminal)}\n")
-    assert terminal.wait() == 0
+    assert terminal.wait() == 0 and "--again" not in terminal.shown
     terminal = start()
     assert terminal.wait() == 0
     assert "Already signed in" in terminal.shown and f"<{ADMIN}>" in terminal.shown
+    assert "boxnb sign-in lab --again" in " ".join(terminal.shown.split())
     assert re.search(LINK, terminal.shown) is None
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -40,13 +41,22 @@ def own_home() -> Iterator[None]:
                 os.environ["BOXNB_HOME"] = before
 
 
-def executed(notebooks: Iterable[Path]) -> Iterator[tuple[Path, nbformat.NotebookNode]]:
-    """Run notebooks one after the other with the robot. Yield each with its outputs; widgets are their plain fallbacks."""
+def executed(notebooks: Sequence[Path]) -> Iterator[tuple[Path, nbformat.NotebookNode]]:
+    """Run notebooks one after the other with the robot. Yield each with its outputs; widgets are their plain fallbacks.
+
+    Standard error says which notebook is being executed, and an error has a note with its name.
+    """
     with own_home():
-        for path in notebooks:
+        for number, path in enumerate(notebooks, 1):
+            name = path.relative_to(FOLDER).as_posix()
+            print(f"Executing {name} ({number} of {len(notebooks)})", file=sys.stderr, flush=True)
             notebook = nbformat.read(path, as_version=4)
             resources = {"metadata": {"path": str(path.parent)}}
-            Robot(notebook, learns=False, timeout=SECONDS, resources=resources).execute()
+            try:
+                Robot(notebook, learns=False, timeout=SECONDS, resources=resources).execute()
+            except Exception as error:
+                error.add_note(f"This happened in the notebook {name}.")
+                raise
             for cell in notebook.cells:
                 without_widgets(cell)
             yield path, notebook

@@ -15,10 +15,15 @@ from boxnb import sandbox
 from boxnb.labs import EXERCISES
 
 Way = Literal["receiver", "paste", "code", "deny first", "cancel", "nobody"]
+STARTUP_SECONDS = 300
+"""The time limit for the start of a kernel, which only a very busy computer reaches."""
 
 
 class Watching(NotebookClient):
     """A client that receives every widget message, whatever its parent, as JupyterLab does."""
+
+    def __init__(self, nb: NotebookNode, **options: Any) -> None:
+        super().__init__(nb, **{"startup_timeout": STARTUP_SECONDS, **options})
 
     async def _async_poll_output_msg(self, parent_msg_id: str, cell: NotebookNode, cell_index: int) -> None:
         """Process the output of a cell, and watch every message.
