@@ -56,7 +56,7 @@ def seen_as(frame: pd.DataFrame, viewers: set[str] | None, shared: Mapping[str, 
     keys = of_others["type"].astype("str") + " " + of_others["id"].astype("str")
     if shared is None:
         lowest = of_others["seen_as"].dropna().str.zfill(LONGEST_ID).groupby(keys).min()
-        shared = {key: user.lstrip("0") for key, user in lowest.items()}
+        shared = {str(key): user.lstrip("0") for key, user in lowest.items()}
     folders = of_others[(of_others["type"] == "folder") & of_others["id"].notna()]
     inside = folders["parent_id"].isin(
         set(folders["id"])

@@ -54,7 +54,7 @@ def export(notebook: str | Path, target: str | Path, *, run: bool = True) -> Pat
     content = nbformat.read(source, as_version=4)  # type: ignore[no-untyped-call]
     if run:
         resources = {"metadata": {"path": str(source.resolve().parent)}}
-        options = {"timeout": 300, "startup_timeout": 300, "store_widget_state": False}
+        options: dict[str, Any] = {"timeout": 300, "startup_timeout": 300, "store_widget_state": False}
         NotebookClient(content, resources=resources, **options).execute()
     output = Path(target)
     output.write_text(page(content), encoding="utf-8")
