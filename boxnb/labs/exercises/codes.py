@@ -110,11 +110,11 @@ CODE_LABS = (
             ),
             Choice(
                 "It is made for one computer, and that computer's address can change at any moment",
-                "A code is not tied to a computer. Think of the way on which it comes back.",
+                "A code is not tied to a computer. Think of how it comes back.",
             ),
             Choice(
                 "The server has to store every code until somebody exchanges it",
-                "A code is one line in a table, and the standard allows up to ten minutes (RFC 6749 4.1.2). Think of the way on which it comes back.",
+                "A code is one line in a table, and the standard allows up to ten minutes (RFC 6749 4.1.2). Think of how it comes back.",
             ),
         ),
         right_explanation=0,

@@ -1,6 +1,8 @@
 """Two programs that share one saved sign-in, each in its own process.
 
 Each reads the saved token pair, reports that it is ready, waits for a signal, refreshes, and uses the new access token.
+The second gets its signal when the first has ended, so that the outcome does not depend on luck: if both refreshed before
+either used its new access token, the server would return the same pair to both.
 """
 
 from __future__ import annotations

@@ -119,7 +119,7 @@ THEFT_LABS = (
         right_prediction=2,
         act=_steal_sign_in_file,
         evidence=_stolen_file_evidence,
-        happened="The thief refreshed, and your own refresh got 400 invalid_grant. boxnb advised a new sign-in, because it cannot know about a thief; after it, the thief still read (200) and refreshed. Then the app was disabled, which ended the thief's access (401), and you signed in with a new app. In Box, you remove the app's access and reset its secret.",
+        happened="The thief refreshed, and your own refresh got 400 invalid_grant. boxnb advised a new sign-in, because it cannot know about a thief; after it, the thief still read (200) and refreshed. Then the app was disabled, which ended the thief's access (401), and you signed in with a new app. The sandbox has no account settings, so disabling the app took their place: in Box, remove the app's access, reset its secret, and sign in again.",
         why="A refresh is refused and you do not know why. What do you do, in which order?",
         explanations=(
             Choice(

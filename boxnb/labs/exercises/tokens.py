@@ -80,12 +80,16 @@ def _race_two_notebooks(practice: Practice) -> None:
     token = practice.sign_in()
     practice.save(token)
     practice.turn(minutes=61)
-    practice.said += race.race(practice, race.WITHOUT_LOCK)  # both read the pair, then both refresh
-    practice.draw_programs("two programs at the same time, without a lock", race.NAMES)
+    practice.said += race.race(practice, race.WITHOUT_LOCK)  # both read the pair, then A refreshes, then B
+    practice.draw_programs(
+        "two programs that had read the same pair, A ahead of B, without a lock", race.NAMES
+    )
     practice.save(practice.sign_in())
     practice.turn(minutes=61)
     practice.said += race.race(practice, "with boxnb's lock")
-    practice.draw_programs("two programs at the same time, with boxnb's lock", race.NAMES)
+    practice.draw_programs(
+        "two programs that had read the same pair, A ahead of B, with boxnb's lock", race.NAMES
+    )
 
 
 def _race_evidence(record: Record) -> str:
@@ -178,7 +182,7 @@ TOKEN_LABS = (
             ),
             Choice(
                 "They travel with every request, so a lost one must become useless soon",
-                "The refresh token travels rarely, and to one place only. RotatingAuth refreshes a minute before the access token expires.",
+                "The refresh token travels rarely, and to one place only. RotatingAuth refreshes at the first call after the 59th minute; no timer does.",
             ),
             Choice(
                 "The server would have to store a year of tokens, and check each call against them",
@@ -229,7 +233,7 @@ TOKEN_LABS = (
     Exercise(
         name="two-notebooks-racing",
         title="Two notebooks, one sign-in",
-        story="Two notebooks on one computer read the same saved pair. Both find that the access token has expired, and both refresh. The run starts two real programs for that, and afterwards two that use boxnb.",
+        story="Two notebooks on one computer read the same saved pair. Both find that the access token has expired, and both refresh. Notebook A has a head start: it refreshes and makes a call before B begins. The run starts two real programs for that, and afterwards two that use boxnb.",
         question="The first two programs know nothing of each other. What happens?",
         predictions=(
             Choice(
@@ -238,7 +242,7 @@ TOKEN_LABS = (
             ),
             Choice(
                 "Each gets a pair of its own, and both work from then on",
-                "There is one chain of refresh tokens, not two.",
+                "There is one chain of refresh tokens, not two. Only if both ask before the first use of the new access token do they get a pair each, and then it is the same one.",
             ),
             Choice(
                 "The first is refused, because the newest refresh wins",
@@ -248,7 +252,7 @@ TOKEN_LABS = (
         right_prediction=0,
         act=_race_two_notebooks,
         evidence=_race_evidence,
-        happened="The first two programs sent the same refresh token: one got 200, and the other was refused with InvalidGrantError. With boxnb there was one refresh for two programs, and both got 200. boxnb takes a lock: a file next to the saved sign-in, which one program at a time can hold.",
+        happened="The first two programs sent the same refresh token: one got 200, and the other was refused with InvalidGrantError. The first had used its new pair before the second asked. If both ask before that, both get the same pair: without a lock, it is a matter of luck. With boxnb there was one refresh for two programs, and both got 200. boxnb takes a lock: a file next to the saved sign-in, which one program at a time can hold.",
         why="What must a program do while it holds the lock?",
         explanations=(
             Choice(
@@ -290,7 +294,7 @@ TOKEN_LABS = (
         right_prediction=2,
         act=_lose_refresh_response,
         evidence=_lost_response_evidence,
-        happened="The connection broke before the response arrived. Ten minutes later, the same refresh got a pair whose access token had 50 minutes left, so it was made before the power failed. This is the grace period that Box's staff describe. On a stricter server only a new sign-in helps, and boxnb says which of the two it was.",
+        happened="The connection broke before the response arrived. Ten minutes later, the same refresh got a pair whose access token had 50 minutes left, so it was made before the power failed. This is the grace period that Box's staff describe. On a stricter server only a new sign-in helps, and boxnb's message then says that the response was lost or not saved, because it notes each refresh before sending it.",
         why="What must a program do so that this works?",
         explanations=(
             Choice(

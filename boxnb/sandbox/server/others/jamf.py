@@ -102,7 +102,15 @@ async def account(request: Request) -> Response:
     accounts = accounts_of(request)
     if accounts.bearer(request) is None:
         return unauthorized()
-    return JSONResponse({"account": {"username": accounts.secrets["username"], "accessLevel": "FullAccess"}})
+    return JSONResponse(
+        {
+            "account": {
+                "username": accounts.secrets["username"],
+                "accessLevel": "FullAccess",
+                "privilegeSet": "AUDITOR",
+            }
+        }
+    )
 
 
 async def inventory(request: Request) -> Response:
