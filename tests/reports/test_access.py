@@ -85,9 +85,9 @@ def change_sharing(box: boxnb.Box, content: pd.DataFrame, number: int) -> None:
 
 
 @pytest.fixture(scope="module", params=["as it is", "after a thousand changes"])
-def answer(request: pytest.FixtureRequest, home: Path) -> Answer:
+def answer(request: pytest.FixtureRequest, home: Path, tmp_path_factory: pytest.TempPathFactory) -> Answer:
     """Return what the reports say about the practice company, as it is and after a thousand random changes."""
-    state = home / request.param.replace(" ", "-")
+    state = tmp_path_factory.mktemp("state")  # the tests read it, so it stays locked
     with boxnb.sandbox.start(private=True, state=state, limits="off") as sandbox:
         sign_in(sandbox)
         box = boxnb.connect("acme")
