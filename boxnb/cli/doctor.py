@@ -8,7 +8,7 @@ from .. import store
 from ..signin.doctor import Findings, doctor
 from .exit_codes import FAILED, USAGE
 from .status import NOTHING
-from .terminal import beside, complain, show
+from .terminal import hanging, complain, show
 
 SIGNS = {"ok": "ok   ", "look": "look ", "wrong": "WRONG"}
 
@@ -42,7 +42,7 @@ def text(findings: Findings) -> str:
     width = findings["check"].str.len().max()
     lines = []
     for check, result, finding, remedy in findings.itertuples(index=False):
-        lines.append(beside(f"{SIGNS.get(result, result)}  {check:<{width}}  ", finding))
+        lines.append(hanging(f"{SIGNS.get(result, result)}  {check:<{width}}  ", finding))
         if remedy:
-            lines.append(beside(f"{'':{width + 9}}", f"What to do: {remedy}"))
+            lines.append(hanging(f"{'':{width + 9}}", f"What to do: {remedy}"))
     return "".join(f"{line}\n" for line in lines)

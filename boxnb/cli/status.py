@@ -6,7 +6,7 @@ import argparse
 
 from ..signin.status import Status, status
 from .exit_codes import FAILED
-from .terminal import next to, show
+from .terminal import hanging, show
 
 NOTHING = (
     "Nobody has signed in on this computer yet. Run boxnb sign-in sandbox to practise, or boxnb sign-in acme, with a name of "
@@ -44,7 +44,7 @@ def text(saved: Status) -> str:
     paragraphs = []
     for profile, facts in saved.set_index("profile").iterrows():
         lines = [
-            next to(f"  {labels[str(name)]:<{width}}  ", str(value)) for name, value in facts.dropna().items()
+            hanging(f"  {labels[str(name)]:<{width}}  ", str(value)) for name, value in facts.dropna().items()
         ]
         paragraphs.append("\n".join([str(profile), *lines]))
     return "\n\n".join(paragraphs) + "\n"

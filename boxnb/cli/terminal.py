@@ -32,7 +32,7 @@ def show(text: str) -> int:
     return 0
 
 
-def beside(label: str, text: str) -> str:
+def hanging(label: str, text: str) -> str:
     """Return the label and the text after it. In a terminal, the text is wrapped at its width, below where it begins."""
     room = shutil.get_terminal_size().columns - len(label)
     if sys.stdout is None or not sys.stdout.isatty() or room < NARROW:

@@ -340,7 +340,7 @@ def _read(pull: _ConsolePull, run: _Run, table: ConsoleTable, zone: str | None) 
         page = file.parsed.page if file.parsed else number
         if contents.setdefault(page, content) is not content:
             if contents[page] == content:
-                notes.append(f"{name!r} is there twice, and boxnb takes it once")
+                notes.append(f"{name!r} was found twice, and boxnb takes it once")
             else:
                 pull.record_missing(f"another file is also page {page}, and boxnb takes only one", file=name)
             continue

@@ -264,11 +264,11 @@ def test_text_is_wrapped_in_a_terminal_only(
     text = (
         "Run boxnb sign-in acme, and press Grant on the page that opens. /a/path/without/any/place/to/break"
     )
-    assert terminal.beside("ok  file  ", text) == f"ok  file  {text}"
+    assert terminal.hanging("ok  file  ", text) == f"ok  file  {text}"
     monkeypatch.setattr(terminal.sys.stdout, "isatty", lambda: True)
-    first, *rest = terminal.beside("ok  file  ", text).splitlines()
+    first, *rest = terminal.hanging("ok  file  ", text).splitlines()
     assert first == "ok  file  Run boxnb sign-in acme, and" and len(rest) == 3
     assert all(line.startswith(" " * 10 + line.strip()) for line in rest)
     assert " ".join([first, *map(str.strip, rest)]) == f"ok  file  {text}"
     monkeypatch.setenv("COLUMNS", "25")
-    assert terminal.beside("ok  file  ", text) == f"ok  file  {text}"
+    assert terminal.hanging("ok  file  ", text) == f"ok  file  {text}"

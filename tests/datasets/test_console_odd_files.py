@@ -58,7 +58,7 @@ def test_a_page_that_is_there_twice_is_read_once(box: boxnb.Box, tmp_path: Path,
     file = lines(HEADER, ADA, BO)
     frame = read(box, tmp_path / "same", {f"{USERS}_Page_1.csv": file, copy: file})
     assert frame["name"].tolist() == ["Ada", "Bo"]
-    assert "is duplicated" in " ".join(frame.attrs["notes"])
+    assert "was found twice" in " ".join(frame.attrs["notes"])
     assert frame.attrs["complete"] is True
     frame = read(box, tmp_path / "other", {f"{USERS}_Page_1.csv": file, copy: lines(HEADER, BO)})
     assert len(frame) in (1, 2)
