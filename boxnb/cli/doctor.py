@@ -8,7 +8,7 @@ from .. import store
 from ..signin.doctor import Findings, doctor
 from .exit_codes import FAILED, USAGE
 from .status import NOTHING
-from .terminal import hanging, complain, show
+from .terminal import complain, hanging, show
 
 SIGNS = {"ok": "ok   ", "look": "look ", "wrong": "WRONG"}
 
