@@ -252,7 +252,7 @@ TOKEN_LABS = (
         right_prediction=0,
         act=_race_two_notebooks,
         evidence=_race_evidence,
-        happened="The first two programs sent the same refresh token: one got 200, and the other was refused with InvalidGrantError. The first had used its new pair before the second asked. If both ask before that, both get the same pair: without a lock, it is a matter of luck. With boxnb there was one refresh for two programs, and both got 200. boxnb takes a lock: a file next to the saved sign-in, which one program at a time can hold.",
+        happened="The first two programs sent the same refresh token: the first got 200 and used its new pair, so the second was refused with InvalidGrantError. If both ask before that use, both get the same pair: without a lock, it is a matter of luck. With boxnb there was one refresh for two programs, and both got 200. boxnb takes a lock: a file next to the saved sign-in, which one program at a time can hold.",
         why="What must a program do while it holds the lock?",
         explanations=(
             Choice(
