@@ -157,6 +157,8 @@ def form_of(name: str, text: str) -> str:
     """Return the form of a text that has one by its name: a time, an id, a hash, an address; otherwise empty."""
     if name.endswith("_at") or name == "date":
         return time_shape(text) or "text that is not a time"
+    if name == "request_id":
+        return ""  # random hexadecimal digits, which may all happen to be decimal
     if name == "id" or name.endswith("_id") or name in ("etag", "sequence_id", "version_number"):
         return "digits" if text.isascii() and text.isdigit() else "text other than digits"
     if name in ("by", "direction"):
