@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import msgspec
@@ -147,6 +148,16 @@ class _RawPage(Page):
 
 _RAW_PAGE = msgspec.json.Decoder(_RawPage)
 _PAGE = msgspec.json.Decoder(Page)
+
+
+def decoded_entries(content: bytes) -> Iterator[Any]:
+    """Yield the entries of a page, decoded. An entry that cannot be decoded is left out and does not affect the others."""
+    for raw in loose(content)[1]:
+        try:
+            entry = loads(raw)
+        except (ValueError, RecursionError):
+            continue
+        yield entry
 
 
 def marker_of(content: bytes) -> str | None:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..frames import Table, schema
-from ..frames.pages import Page, loads, loose, value_of
+from ..frames.pages import Page, decoded_entries, loose, value_of
 from ..frames.schema import Column
 from . import parts
 from .request import Outcome, Request
@@ -313,11 +313,7 @@ def ids_of(content: bytes) -> list[str]:
 def users_of(content: bytes) -> list[tuple[str, str]]:
     """Return the id and status of each entry of a page that has an id."""
     found = []
-    for raw in loose(content)[1]:
-        try:
-            entry = loads(raw)
-        except (ValueError, RecursionError):
-            continue  # an odd entry does not affect the others
+    for entry in decoded_entries(content):
         if isinstance(entry, dict) and (item := value_of(entry.get("id"), "text")[0]):
             found.append((item, str(entry.get("status") or "")))
     return found

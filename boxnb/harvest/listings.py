@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pyarrow as pa
 
 from ..frames import schema
-from ..frames.pages import at, loads, loose, value_of
+from ..frames.pages import at, decoded_entries, value_of
 from ..frames.table import parsed_time
 from . import viewers
 from .events import microseconds
@@ -36,11 +36,7 @@ def visit(folder: str, viewer: str, *, turn: int = 0, walk: bool = True, named: 
 def events_of(content: bytes) -> list[tuple[str, str]]:
     """Return the id of each event that names an item, and what it names as JSON."""
     events = []
-    for raw in loose(content)[1]:
-        try:
-            entry = loads(raw)
-        except (ValueError, RecursionError):
-            continue  # an odd entry does not affect the others
+    for entry in decoded_entries(content):
 
         def text(*source: str, entry: Any = entry) -> str | None:
             value: str | None = value_of(at(entry, source), "text")[0]

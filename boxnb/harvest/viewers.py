@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 
 from ..datasets.seen_by_many import lowest_first
-from ..frames.pages import at, loads, loose, value_of
+from ..frames.pages import at, decoded_entries, value_of
 
 SHARED = "shared"
 """The notes that a round leaves: for each active user, the items of others on the top level."""
@@ -18,11 +18,7 @@ ON_PAGE = "shared on"
 def shared_on(content: bytes, viewer: str) -> list[str]:
     """Return the items of others on a page of a user's top level, each as its type and id."""
     found = []
-    for raw in loose(content)[1]:
-        try:
-            entry = loads(raw)
-        except (ValueError, RecursionError):
-            continue  # an odd entry does not affect the others
+    for entry in decoded_entries(content):
         kind, item, owner = (
             value_of(at(entry, path), "text")[0] for path in (("type",), ("id",), ("owned_by", "id"))
         )
