@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
-from ..datasets.paging import TWICE
+from ..datasets.paging import EMPTY, TWICE
 from ..errors import ArgumentError, BoxUnavailableError
 
 Style = Literal["page", "offset", "marker", "next", "link", "whole"]
@@ -86,10 +86,20 @@ class Pages:
         )
         if self.style in ("page", "offset"):
             default = self.first if self.style == "page" else 0
-            params[self.parameter] = default if value is None else value
+            params[self.parameter] = default if value is None else _whole_number(value)
         elif self.style == "marker" and value is not None:
             params[self.parameter] = value
         return params
+
+
+def _whole_number(start: Any) -> int:
+    """Return a page number or an offset to resume from."""
+    try:
+        return int(start)
+    except (TypeError, ValueError, OverflowError):
+        raise ArgumentError(
+            f"start= is the number of a page or of a row, such as attrs['resume'] gives, not {start!r}."
+        ) from None
 
 
 class Body:
@@ -237,14 +247,15 @@ def turn(
     position = start if start is not None else style.first if style.style == "page" else 0
     resumed, seen = start is not None, {str(start)}
     before: list[Any] = []
-    count, total = 0, None
+    count, total, empty = 0, None, 0
     while True:
         rows, found = body.rows(), body.total()
         total = total if found is None else found
         if rows and rows == before:
             # A server without paging ignores the parameters, and returns everything each time.
-            return TWICE if total is not None and count != total else None
-        count, before = add(rows), rows
+            names_next = style.style in ("marker", "link", "next")
+            return TWICE if names_next or (total is not None and count != total) else None
+        count, before, empty = add(rows), rows, 0 if rows else empty + 1
         position, where = _following(style, body, position, len(rows), count, total, resumed=resumed)
         if where is None:
             return _doubt(style, count, total, resumed=resumed)
@@ -252,6 +263,8 @@ def turn(
             if str(where) in seen:
                 return TWICE
             seen.add(str(where))
+            if empty >= EMPTY:
+                return f"The server returned {EMPTY} empty pages in a row"
         yield where
         if style.style in ("link", "next"):
             body = Body(fetch(str(where)), style)
@@ -276,8 +289,10 @@ def _following(
     following = int(position) + (1 if style.style == "page" else rows)
     if total is not None:
         # A pull that is resumed does not know how many rows came before, unless it counts them by offset.
-        reached = following >= total if style.style == "offset" else count >= total and not resumed
-        return following, None if reached else following
+        received = following if style.style == "offset" else -1 if resumed else count
+        # Some servers give the number of rows of this page as the total: after a full page, only an empty one is the end.
+        trusted = received == total and not (rows >= style.size and rows == total)
+        return following, None if trusted else following
     return following, following
 
 

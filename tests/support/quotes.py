@@ -493,7 +493,10 @@ OTHER: dict[str, tuple[str, ...]] = {
         "The four characters after", "tell two tokens apart", "| notebook | afterwards", "runs against the **sandbox** first",
         "The first run takes", "the sandbox has one |", "how many labs you have passed", "a first table",
     ),
-    "01-register-and-sign-in": ("the first time", "step 2", "says *done*", "60 minutes", "60 days", "10 minutes in the sandbox"),
+    "01-register-and-sign-in": (
+        "it says that you are already signed in", "so *Cancel* costs nothing",
+        "the first time", "step 2", "says *done*", "60 minutes", "60 days", "10 minutes in the sandbox",
+    ),
     "02-come-back-tomorrow": (
         "*access minutes left* up to 60", "*mode* is 600", "*generation* counts", "*scopes* lists", "two hours ahead",
         "share one file", "the first to need",
