@@ -173,7 +173,7 @@ def test_markers_without_end_end(items: list[object], why: str) -> None:
 
 
 def test_a_wrong_start_is_named() -> None:
-    """A start that is no number is refused before anything is sent."""
+    """A start that is not a number is refused before anything is sent."""
     with listing(lambda query: {"items": []}) as http, pytest.raises(ArgumentError, match=r"start= .*'abc'"):
         http.frame("/things", servers.Pages("page"), start="abc")
 
