@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import csv
 import functools
 import gzip
@@ -10,7 +9,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import fastjsonschema
@@ -98,57 +97,104 @@ def validator(text: str) -> Callable[[Any], Any]:
     return check
 
 
-def unknown_keys(schema: Schema, value: Any, path: str = "") -> Iterator[str]:
+class Layer(NamedTuple):
+    """What some schemas that apply to the same value say together."""
+
+    properties: dict[str, tuple[Schema, ...]]
+    items: tuple[Schema, ...]
+    choices: tuple[tuple[Schema, ...], ...]  # of each `oneOf` or `anyOf`, one applies
+    is_free: bool  # any key is allowed
+
+
+LAYERS: dict[tuple[int, ...], tuple[Layer, tuple[Schema, ...]]] = {}
+
+
+def layer_of(schemas: tuple[Schema, ...]) -> Layer:
+    """Merge schemas, with their references and `allOf`. A run asks for the same few schemas millions of times."""
+    key = tuple(map(id, schemas))
+    if key not in LAYERS:
+        # An id is unique only while its object exists, so the schemas are kept as well.
+        LAYERS[key] = _merged(schemas), schemas
+    return LAYERS[key][0]
+
+
+def _merged(schemas: tuple[Schema, ...]) -> Layer:
+    properties: dict[str, tuple[Schema, ...]] = {}
+    items: list[Schema] = []
+    choices: list[tuple[Schema, ...]] = []
+    is_free = False
+    waiting = list(schemas)
+    while waiting:
+        schema = waiting.pop(0)
+        if "$ref" in schema:
+            waiting.insert(0, description()["schemas"][schema["$ref"].rpartition("/")[2]])
+            continue
+        for name, entry in schema.get("properties", {}).items():
+            properties[name] = (*properties.get(name, ()), entry)
+        items += [schema["items"]] if "items" in schema else []
+        extra = schema.get("additionalProperties")
+        is_free = is_free or extra is True or isinstance(extra, dict)
+        if options := (*schema.get("oneOf", ()), *schema.get("anyOf", ())):
+            choices.append(options)
+        waiting[:0] = schema.get("allOf", ())
+    return Layer(properties, tuple(items), tuple(choices), is_free)
+
+
+def layer_for(schemas: tuple[Schema, ...], value: Any) -> Layer:
+    """Return what schemas say about a value, with the choice that it fits, or the first one."""
+    layer = layer_of(schemas)
+    while layer.choices:
+        chosen = tuple(
+            next((option for option in options if fits(option, value)), options[0])
+            for options in layer.choices
+        )
+        inner = layer_of(chosen)
+        properties = dict(layer.properties)
+        for name, entries in inner.properties.items():
+            properties[name] = (*properties.get(name, ()), *entries)
+        layer = Layer(properties, (*layer.items, *inner.items), inner.choices, layer.is_free or inner.is_free)
+    return layer
+
+
+def unknown_keys(schemas: tuple[Schema, ...], value: Any, path: str = "") -> Iterator[str]:
     """Yield the keys of `value` that the description does not have."""
     if isinstance(value, list):
-        items = [part["items"] for part in parts(schema, value) if "items" in part]
+        items = layer_for(schemas, value).items
         for number, entry in enumerate(value):
-            yield from unknown_keys({"allOf": items}, entry, f"{path}[{number}]") if items else ()
+            if items and isinstance(entry, list | dict):
+                yield from unknown_keys(items, entry, f"{path}[{number}]")
     if not isinstance(value, dict):
         return
-    known: dict[str, list[Schema]] = {}
-    free = False
-    for part in parts(schema, value):
-        for name, entry in part.get("properties", {}).items():
-            known.setdefault(name, []).append(entry)
-        extra = part.get("additionalProperties")
-        free = free or extra is True or isinstance(extra, dict)
-    if free or not known:
+    layer = layer_for(schemas, value)
+    if layer.is_free or not layer.properties:
         return
     for name, entry in value.items():
-        if name not in known:
+        if name not in layer.properties:
             yield f"{path}.{name}"
-        else:
-            yield from unknown_keys({"allOf": known[name]}, entry, f"{path}.{name}")
+        elif isinstance(entry, list | dict):
+            yield from unknown_keys(layer.properties[name], entry, f"{path}.{name}")
 
 
-def parts(schema: Schema, value: Any) -> Iterator[Schema]:
-    """Yield the schemas that apply to a value: the schema itself, `allOf`, references, and the matching one of several."""
-    if "$ref" in schema:
-        yield from parts(description()["schemas"][schema["$ref"].rpartition("/")[2]], value)
-        return
-    yield schema
-    for part in schema.get("allOf", []):
-        yield from parts(part, value)
-    choices = [*schema.get("oneOf", []), *schema.get("anyOf", [])]
-    for part in choices:
-        if fits(part, value):
-            yield from parts(part, value)
-            return
-    for part in choices[:1]:
-        yield from parts(part, value)
+VALIDATORS: dict[int, tuple[Callable[[Any], Any], Schema]] = {}
+
+
+def validator_of(schema: Schema) -> Callable[[Any], Any]:
+    """Return the validator of a schema that was asked for before without writing the schema as JSON again."""
+    if id(schema) not in VALIDATORS:
+        VALIDATORS[id(schema)] = validator(json.dumps(schema)), schema
+    return VALIDATORS[id(schema)][0]
 
 
 def fits(schema: Schema, value: Any) -> bool:
     """Return whether a value matches this schema and has no keys that it does not have."""
     try:
-        validator(json.dumps(schema))(value)
+        validator_of(schema)(value)
     except fastjsonschema.JsonSchemaValueException:
         return False
     if not isinstance(value, dict):
         return True
-    known = {name for part in parts(schema, value) for name in part.get("properties", {})}
-    return not known or set(value) <= known
+    known = layer_for((schema,), value).properties
+    return not known or known.keys() >= value.keys()
 
 
 def variants_of(method: str, path: str) -> list[dict[str, Any]]:
@@ -167,15 +213,23 @@ def name_of(method: str, path: str) -> str:
     return f"{method} {path}"
 
 
-def schemas_for(variants: list[dict[str, Any]], status: int) -> list[Schema] | None:
-    """Return the schemas of the responses with a status, or None if the description has no body for it."""
-    matches: list[Schema] = []
-    for variant in variants:
-        content = variant["answers"].get(str(status), variant["answers"].get("default", {}))
-        for media_type, schema in content.items():
-            if media_type == "application/json" and schema not in matches:
-                matches.append(schema)
-    return matches or None
+NOT_DESCRIBED = [{"answers": {"default": {"application/json": {"$ref": "#/components/schemas/ClientError"}}}}]
+"""What a path that the description does not have may return: errors."""
+EXPECTED: dict[tuple[int, int], Schema | None] = {}
+
+
+def schema_for(variants: list[dict[str, Any]], status: int) -> Schema | None:
+    """Return the schema of the responses with a status, or None if the description has no body for it."""
+    key = id(variants), status  # the lists of `operations()`, which stay
+    if key not in EXPECTED:
+        matches: list[Schema] = []
+        for variant in variants:
+            content = variant["answers"].get(str(status), variant["answers"].get("default", {}))
+            for media_type, schema in content.items():
+                if media_type == "application/json" and schema not in matches:
+                    matches.append(schema)
+        EXPECTED[key] = {"anyOf": matches} if len(matches) > 1 else matches[0] if matches else None
+    return EXPECTED[key]
 
 
 def box_path(path: str) -> str | None:
@@ -203,25 +257,22 @@ def violations_of(method: str, path: str, status: int, media_type: str, content:
     if not variants:
         if status < 400:
             return [f"{status} but the description does not have {method} {path}"]
-        variants = [
-            {"answers": {"default": {"application/json": {"$ref": "#/components/schemas/ClientError"}}}}
-        ]
+        variants = NOT_DESCRIBED
     SEEN.add((f"{method} {path}", status))
+    schema = schema_for(variants, status)
     if not content:
-        empty = status in EMPTY or schemas_for(variants, status) is None
+        empty = status in EMPTY or schema is None
         return [] if empty else [f"{status} without a body"]
-    choices = schemas_for(variants, status)
-    if choices is None:
+    if schema is None:
         return [f"{status} with a body that the description does not have"]
     if media_type.partition(";")[0] != "application/json":
         return [f"{status} labelled {media_type!r}"]
-    schema = choices[0] if len(choices) == 1 else {"anyOf": choices}
     doc = json.loads(content)
     try:
-        validator(json.dumps(schema))(copy.deepcopy(doc))
+        validator_of(schema)(doc)
     except fastjsonschema.JsonSchemaValueException as error:
         return [str(error)]
-    return [*(f"unknown key {key}" for key in unknown_keys(schema, doc)), *nulls(path, doc)]
+    return [*(f"unknown key {key}" for key in unknown_keys((schema,), doc)), *nulls(path, doc)]
 
 
 @functools.cache
