@@ -9,7 +9,9 @@ import ipaddress
 import os
 import shutil
 import socket
+import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -146,6 +148,20 @@ def free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setitem(rate_limit.LIMITS, "general", rate_limit.Limit(1_000_000))
     with boxnb.sandbox.start(private=True, state=tmp_path / "free", limits="off") as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def untraced() -> Iterator[None]:
+    """Pause the measurement of coverage, for modules that repeat for minutes what other modules measure as well.
+
+    Before Python 3.12, tracing makes pandas and requests slower too, although their lines are not counted.
+    """
+    tracer, tracer_of_threads = sys.gettrace(), threading.gettrace()
+    sys.settrace(None)
+    threading.settrace(None)  # type: ignore[arg-type]  # None is what the function takes to stop tracing
+    yield
+    sys.settrace(tracer)
+    threading.settrace(tracer_of_threads)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="session")

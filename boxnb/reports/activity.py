@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -198,8 +198,7 @@ def _by_day(rows: pd.DataFrame, at_least: int, times: float) -> pd.DataFrame:
         login=_who(rows), day=rows["created_at"].dt.floor("D"), kind=rows["event_type"].astype("str")
     )
     keys = ["created_by_id", "kind", "day"]
-    groups = rows.groupby(keys, sort=False)
-    days = groups.agg(
+    days = rows.groupby(keys, sort=False).agg(
         login=("login", "last"),
         name=("created_by_name", "last"),
         events=("event_id", "count"),
@@ -207,18 +206,34 @@ def _by_day(rows: pd.DataFrame, at_least: int, times: float) -> pd.DataFrame:
         folders=("source_parent_id", "nunique"),
         first_at=("created_at", "min"),
         last_at=("created_at", "max"),
-        ip_addresses=("ip_address", lambda addresses: ", ".join(sorted(set(addresses.dropna()))[:5])),
-        top_folder=(
-            "source_parent_name",
-            lambda folders: folders.mode().iloc[0] if folders.notna().any() else None,
-        ),
-    ).reset_index()
+    )
+    days["ip_addresses"] = _joined(rows, keys, "ip_address", 5).reindex(days.index, fill_value="")
+    days["top_folder"] = _most_common(rows, keys, "source_parent_name").reindex(days.index)
+    days = days.reset_index()
     days["usual"] = days.groupby(["created_by_id", "kind"])["events"].transform("median")
     days.loc[days.groupby(["created_by_id", "kind"])["events"].transform("count") == 1, "usual"] = 1.0
     days["times_usual"] = days["events"] / days["usual"]
     days["is_unusual"] = (days["events"] >= at_least) & (days["times_usual"] >= times)
     days["user_id"], days["event_type"] = days["created_by_id"], days["kind"]
     return days
+
+
+def _joined(rows: pd.DataFrame, keys: list[str], column: str, at_most: int) -> pd.Series:
+    """Return the distinct values of each group as text, in order. One Python call a group would take ten times as long."""
+    distinct = rows.dropna(subset=[*keys, column]).drop_duplicates([*keys, column]).sort_values(column)
+    values: dict[tuple[Any, ...], list[str]] = {}
+    for *key, value in distinct[[*keys, column]].itertuples(index=False, name=None):
+        values.setdefault(tuple(key), []).append(value)
+    index = pd.MultiIndex.from_tuples(values, names=keys) if values else distinct.set_index(keys).index
+    return pd.Series([", ".join(entry[:at_most]) for entry in values.values()], index=index, dtype="str")
+
+
+def _most_common(rows: pd.DataFrame, keys: list[str], column: str) -> pd.Series:
+    """Return the most common value of each group, of equally common ones the first in order."""
+    counts = rows.groupby([*keys, column], sort=False, observed=True).size().reset_index(name="count")
+    ordered = counts.sort_values(["count", column], ascending=[False, True])
+    common: pd.Series = ordered.drop_duplicates(keys).set_index(keys)[column]
+    return common
 
 
 def downloads(

@@ -18,6 +18,8 @@ from signing import sign_in
 import boxnb.sandbox
 from boxnb import reports
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 # In the past, so that the token used for the walk has not expired by the sandbox's clock.
 MONDAY = datetime(2024, 11, 25, tzinfo=UTC)
 DAY = pd.Timedelta("1D")

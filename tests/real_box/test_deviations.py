@@ -10,6 +10,8 @@ from changed_box import Change, ChangedBox, Exchange
 
 import boxnb
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 ITEMS = "/folders/*/items"
 
 

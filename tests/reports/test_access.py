@@ -19,6 +19,8 @@ from boxnb.sandbox.server.company.company import World
 from boxnb.sandbox.server.company.state import State
 from boxnb.sandbox.server.company.tree import Item
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 Key = tuple[str, str]
 
 

@@ -18,6 +18,8 @@ from boxnb import reports
 from boxnb.api import rate_limit
 from boxnb.errors import BoxNotebookError, FrameError
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 ARGUMENTS = {
     "file_history": ("1",),
     "user_history": ("ada.admin@example.com",),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from company import Company
+
+pytestmark = pytest.mark.usefixtures("untraced")
 
 REFERENCE = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)  # a Tuesday
 EDGES = [
@@ -30,15 +31,6 @@ def moments() -> Iterator[datetime]:
     for number in range(400):
         yield REFERENCE + timedelta(days=number, minutes=61 * number % 1440)
     yield from EDGES
-
-
-@pytest.fixture(scope="module", autouse=True)
-def untraced() -> Iterator[None]:
-    """Pause the measurement of coverage, which leaves out the sandbox's server, and would more than double the time."""
-    tracer = sys.gettrace()
-    sys.settrace(None)
-    yield
-    sys.settrace(tracer)
 
 
 @pytest.fixture(scope="module")
