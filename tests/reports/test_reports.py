@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -357,6 +358,30 @@ def test_downloads_and_unusual_days(walk: Walk) -> None:
         "(anonymous)",
     ]
     assert downloads.iloc[0]["events"] == 412
+
+
+def test_addresses_and_top_folder_of_a_day_are_those_of_its_events(walk: Walk) -> None:
+    """The first five addresses in order; of equally common folders the first in order; none where no event has one."""
+    events = walk.events[walk.events["event_type"] == "DOWNLOAD"].copy()
+    numbers = range(len(events))
+    events["ip_address"] = [f"203.0.113.{number % 9}" if number % 4 else None for number in numbers]
+    events["source_parent_name"] = [f"Folder {number % 7}" if number % 3 else None for number in numbers]
+    events.loc[events["created_by_id"] == events["created_by_id"].iloc[0], ["ip_address"]] = None
+    report = reports.downloads(walk.box, of=events)
+    assert report["ip_addresses"].str.count(",").max() == 4
+    assert (report["ip_addresses"] == "").any()
+    assert report["top_folder"].isna().any()
+    addresses: dict[Any, set[str]] = defaultdict(set)
+    folders: dict[Any, list[str]] = defaultdict(list)
+    for event in events.itertuples():
+        key = event.created_by_id, event.created_at.floor("D")
+        addresses[key] |= set() if pd.isna(event.ip_address) else {event.ip_address}
+        folders[key] += [] if pd.isna(event.source_parent_name) else [event.source_parent_name]
+    for row in report.itertuples():
+        key = row.user_id, row.day
+        assert row.ip_addresses == ", ".join(sorted(addresses[key])[:5])
+        common = Counter(sorted(folders[key])).most_common(1)
+        assert (None if pd.isna(row.top_folder) else row.top_folder) == (common[0][0] if common else None)
 
 
 def test_histories(walk: Walk) -> None:
