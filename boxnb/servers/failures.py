@@ -65,12 +65,22 @@ def unauthorized(response: requests.Response, profile: store.Profile) -> str:
     )
 
 
-def server_error(response: requests.Response, profile: store.Profile) -> ApiError:
-    """Return the exception for an error response of a server other than Box."""
+def server_error(response: requests.Response, profile: store.Profile, *, was_signed: bool = True) -> ApiError:
+    """Return the exception for an error response of a server other than Box.
+
+    ``was_signed`` is False if a redirect led to another host, to which boxnb sends no secret.
+    """
     host, status = urlsplit(response.url).hostname or "the server", response.status_code
     call = f"{status} for {one_line(endpoint(response.url), 120)}"
     explanation, code = words(response), error_of(response)[0]
     facts = {"status": status, "code": one_line(code, 80)}
+    if status in (401, 403) and not was_signed:
+        return ForbiddenError(
+            f"{urlsplit(profile.client.server.api_url).hostname} redirected the call to {host}, which refused it: {call}."
+            f"{explanation} boxnb sends the secrets only to the server that they are saved for. Call {host} by itself, with a "
+            "server saved for it.",
+            **facts,  # type: ignore[arg-type]
+        )
     if status == 401 and not profile.method.gets_token:
         return AccessTokenRejectedError(unauthorized(response, profile), **facts)  # type: ignore[arg-type]
     challenge = response.headers.get("WWW-Authenticate", "")

@@ -107,14 +107,34 @@ def fields_of(preset: Preset, kind: str, headers: tuple[str, ...] = ()) -> list[
     ]
 
 
-def checked_url(url: str, what: str = "password or key") -> str:
-    """Return the URL of a server without a slash at its end.
+SECRETS = "password or key"
+
+
+def checked_url(url: str, what: str = SECRETS) -> str:
+    """Return the URL of a server, or one of its endpoints, without a slash at its end.
 
     Raises
     ------
     SettingError
-        It is not a URL, or a secret would travel unencrypted.
+        It is not a URL, it contains more than a host and a path, or a secret would travel unencrypted.
     """
+    try:
+        parts = urlsplit(url)
+        has_user = "@" in parts.netloc
+    except ValueError:  # such as a bracket without its other half; requests says why below
+        parts, has_user = urlsplit(""), "@" in url
+    if has_user:
+        # Addresses are printed, logged and saved as text; the message leaves out what stands before the host as well.
+        raise SettingError(
+            "The address contains a user name or a password before the host. Write it without them, and save them as the "
+            "fields of the sign-in, which boxnb keeps secret."
+        )
+    if parts.fragment or (parts.query and what == SECRETS):
+        extra = f"#{parts.fragment}" if parts.fragment else f"?{parts.query}"
+        raise SettingError(
+            f"The address of a server ends with its path, so {extra!r} would be part of every path. Remove it; parameters "
+            "belong to each call."
+        )
     try:
         require_private(url, what)
     except HostNotAllowedError as error:

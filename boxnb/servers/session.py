@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -30,6 +31,19 @@ from .presets import PLAIN, PRESETS
 from .signing import SavedSecretAuth
 
 MOST_REDIRECTS = 10
+_ABSOLUTE = re.compile("[A-Za-z][A-Za-z0-9+.-]*://")  # RFC 3986 3.1; a query may contain another address
+
+
+def _elsewhere(own: str, url: str) -> str:
+    """Return why the secrets of a server are not sent to a URL."""
+    host, other = urlsplit(own).hostname, urlsplit(url).hostname
+    if host == other:
+        ends = [f"{scheme}://{name}:{port}" for scheme, name, port in (origin(own), origin(url))]
+        return (
+            f"The secrets for {ends[0]} are not sent to {ends[1]}: the host is the same, but not its scheme or port. If the "
+            "server itself gave this address, ask its admin to correct the server's own URL."
+        )
+    return f"The secrets for {host} are not sent to {other}. For other addresses, use requests."
 
 
 class ServerSession(RetryingSession):
@@ -110,12 +124,9 @@ class ServerSession(RetryingSession):
         HostNotAllowedError
             The path is a URL of another server, or not encrypted.
         """
-        url = path if "://" in path else f"{self.url}/{path.lstrip('/')}"
+        url = path if _ABSOLUTE.match(path) else f"{self.url}/{path.lstrip('/')}"
         if origin(url) != origin(self.url):
-            raise HostNotAllowedError(
-                f"The secrets for {urlsplit(self.url).hostname} are not sent to {urlsplit(url).hostname}. "
-                "For other addresses, use requests."
-            )
+            raise HostNotAllowedError(_elsewhere(self.url, url))
         require_private(url, "password, key or token")
         return url
 
@@ -188,7 +199,7 @@ class ServerSession(RetryingSession):
         except OSError as error:  # requests' errors, and a missing certificate file
             raise NetworkError(network_trouble(error)) from error
         if response.status_code >= 400:
-            raise server_error(response, self.profile)
+            raise server_error(response, self.profile, was_signed=origin(response.url) == origin(self.url))
         return response
 
     @sealed
