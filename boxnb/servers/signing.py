@@ -1,12 +1,14 @@
 """Sign requests with saved secrets that do not expire: a user name and a password, or a key in a header.
 
-Until the server has accepted the secrets once, only one process at a time sends them. If the server refuses them, no
+Until the server has accepted the secrets, only one process at a time sends them, and again after one was refused. If the server refuses them, no
 process sends them again until they are saved again: a server may lock an account after a few wrong passwords.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,6 +35,7 @@ class SavedSecretAuth(AuthBase):
         self.profile = profile
         self.profile_name = profile.name
         self.proved = False
+        self._proved_with: tuple[int, int] | None = None
         self._refusal = ""
         self._threads = threading.RLock()
 
@@ -79,21 +82,42 @@ class SavedSecretAuth(AuthBase):
         if response.status_code == 401:
             if not self.proved:
                 self._refusal = unauthorized(response, self.profile)
+            else:
+                self._warn_others()
             self.proved = False
         elif response.status_code < 400:
             self.proved = True
         return response
 
+    def _file_state(self) -> tuple[int, int] | None:
+        """Return what changes when a process saves the profile, or warns the others; None if the file cannot be read."""
+        try:
+            state = store.path(self.profile_name).stat()
+        except OSError:
+            return None
+        return state.st_ino, state.st_mtime_ns
+
+    def _warn_others(self) -> None:
+        """Make other processes prove the secrets again: if the password has changed, each would send the old one once."""
+        with contextlib.suppress(
+            OSError
+        ):  # the file was removed, or is not ours; then each process finds out by itself
+            os.utime(store.path(self.profile_name))
+
     @contextmanager
     def proving(self) -> Iterator[None]:
-        """Let no other thread or process send the secrets until the server has accepted or refused them."""
-        if self.proved:
+        """Let no other thread or process send the secrets until the server has accepted or refused them.
+
+        Accepted secrets are proved again after any process has saved the profile, or was refused.
+        """
+        if self.proved and self._proved_with == self._file_state():
             yield
             return
         with self._threads, store.lock(self.profile_name):
             saved = store.load(self.profile_name)
             if saved is not None and saved.method == self.profile.method:
                 self.profile = saved  # another process may have been refused
+            self.proved, self._proved_with = False, self._file_state()
             try:
                 yield
             finally:

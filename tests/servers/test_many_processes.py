@@ -17,7 +17,7 @@ from practice_servers import EXPIRING, LISTINGS, save
 
 from boxnb import servers, store
 from boxnb.auth import RotatingAuth
-from boxnb.errors import CredentialsRefusedError, TokenStoreError
+from boxnb.errors import BoxNotebookError, CredentialsRefusedError, TokenStoreError
 from boxnb.sandbox import Sandbox
 
 CALLS: list[tuple[Any, str]] = [
@@ -149,6 +149,28 @@ def test_many_processes_do_not_lock_an_account(
     assert sum("does not send them again" in one for one in errors) == len(errors) - 1
     with pytest.raises(error, match="does not send them again, because the server could lock the account"):
         servers.connect(name).get_json(LISTINGS[name])
+    save(sandbox, name)
+    assert servers.connect(name).get_json(LISTINGS[name])
+
+
+@pytest.mark.parametrize(("name", "secret"), [("uem-basic", "password"), ("key", "key")])
+def test_a_changed_secret_is_not_sent_by_every_session(sandbox: Sandbox, name: str, secret: str) -> None:
+    """Of many sessions that were accepted, one is refused and one confirms it; the others send nothing, and say why."""
+    save(sandbox, name)
+    sessions = [servers.connect(name) for _ in range(racing_servers.PROCESSES)]
+    for http in sessions * 2:
+        http.get_json(LISTINGS[name], **racing_servers.ONE_ROW[name])
+    server = name.partition("-")[0] if name != "key" else "keyed"
+    sandbox.change_other(server, **{secret: "changed-by-its-admin"})
+    before = sandbox.other_servers()[server]["attempts"]
+    errors = []
+    for http in sessions:
+        with pytest.raises(BoxNotebookError) as refused:
+            http.get_json(LISTINGS[name], **racing_servers.ONE_ROW[name])
+        errors.append(str(refused.value))
+    after = sandbox.other_servers()[server]
+    assert after["attempts"] - before == 2 and after["locked"] is False
+    assert sum("does not send them again" in message for message in errors) == len(errors) - 2
     save(sandbox, name)
     assert servers.connect(name).get_json(LISTINGS[name])
 
