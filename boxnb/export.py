@@ -11,12 +11,9 @@ import contextlib
 import csv
 import html
 import io
-import os
 import re
-import secrets
-import shutil
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,53 +21,19 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
 
-from .errors import BoxNotebookError, ExportError, require
+from .errors import ExportError, require
 from .frames.cells import FORMULA, ExcelCells, columns_of, guarded, plain, sheet_name, time_texts, unguarded
-from .local import private_files
 from .local.encoding import as_text
+from .local.replaced_file import StrPath, replacing
 
 __all__ = ["FORMULA", "guarded", "read_csv", "to_csv", "to_excel", "to_html", "to_parquet", "unguarded"]
 
-StrPath = str | os.PathLike[str]
 SHEET_ROWS = 1_048_575
 SHEET_COLUMNS = 16_384
 HTML_ROWS = 5_000
 
 _QUOTED = re.compile(r'[",;|\t-\r\x1c-\x1f\x85\u2028\u2029]|^[\s\ufeff]')
 """Matches text that needs quotes, because some CSV readers would split or trim it."""
-
-
-@contextlib.contextmanager
-def replacing(path: StrPath, label: str) -> Iterator[Path]:
-    """Yield the path of a draft, which replaces the file at the end of the block. Raise failures as :class:`ExportError`."""
-    draft: Path | None = None
-    try:
-        target = Path(os.path.realpath(path))
-        if target.is_dir():
-            raise ExportError(f"{path} is a folder. Add the name of a file.")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if target.exists() and not target.is_file():
-            yield target  # it is a device or a pipe, which must not be replaced
-            return
-        draft = target.with_name(f".boxnb-{secrets.token_hex(6)}.part")
-        yield draft
-        if target.exists() and not private_files.WINDOWS:  # a mode has no other meaning there than read-only
-            shutil.copymode(target, draft)
-        private_files.replace(draft, target)
-    except (BoxNotebookError, MemoryError):
-        raise
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        remedy = "Close it if it is open, or choose" if isinstance(error, PermissionError) else "Choose"
-        raise ExportError(f"Cannot write {path} ({reason}). {remedy} another path.") from error
-    except Exception as error:
-        reason = (str(error).strip().splitlines() or ["no message"])[0][:200]
-        raise ExportError(
-            f"Cannot write this table as {label} ({type(error).__name__}: {reason})."
-        ) from error
-    finally:
-        if draft is not None:
-            private_files.discard(draft)
 
 
 def csv_text(frame: pd.DataFrame | pd.Series) -> str:

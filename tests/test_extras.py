@@ -394,10 +394,10 @@ def optional_imports(path: Path) -> list[tuple[str, int]]:
 
 def test_every_import_of_an_optional_package_is_guarded() -> None:
     """An import of an optional package needs `require` or an ``except ImportError``."""
-    # These packages are checked before the work starts: execution.py checks them before it starts watched.py.
+    # These packages are checked before the work starts, or come with ipykernel (psutil).
     checked_before = {
         "slides.py": {"nbformat", "nbconvert", "pygments"},
-        "watched.py": {"papermill", "psutil"},
+        "watched.py": {"psutil"},
     }
     for path in (ROOT / "boxnb").rglob("*.py"):
         unguarded = {name for name, _ in optional_imports(path)} - checked_before.get(path.name, set())

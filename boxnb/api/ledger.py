@@ -13,13 +13,15 @@ import os
 import threading
 import weakref
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import filelock
-import pandas as pd
 
 from ..errors import TokenStoreError
 from ..local import private_files
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COLUMNS = {
     "endpoint": "str",
@@ -74,17 +76,17 @@ class Ledger:
         milliseconds.
         """
         with self._lock:
-            rows = [{"endpoint": endpoint, **line} for endpoint, line in sorted(self._session.items())]
-        return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+            return _frame(self._session)
 
     def month(self) -> pd.DataFrame:
         """Return the calls that all processes of the profile have made this month, in the form of :meth:`frame`."""
         self.flush()
-        rows = [
-            {"endpoint": endpoint, **line}
-            for endpoint, line in sorted(self._load().get(_month(), {}).items())
-        ]
-        return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+        return _frame(self._load().get(_month(), {}))
+
+    def calls_this_month(self) -> int:
+        """Return how many calls all processes of the profile have made this month."""
+        self.flush()
+        return int(sum(line["calls"] for line in self._load().get(_month(), {}).values()))
 
     def flush(self) -> None:
         """Save the calls counted since the last flush. A failure only causes a warning, because it must not stop a pull."""
@@ -134,6 +136,13 @@ class Ledger:
                 self._file,
                 f"The ledger of calls is not up to date, which does no other harm. {_reason(error, self._file)}",
             )
+
+
+def _frame(lines: dict[str, dict[str, float]]) -> pd.DataFrame:
+    import pandas as pd  # not needed to count, and slow
+
+    rows = [{"endpoint": endpoint, **line} for endpoint, line in sorted(lines.items())]
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
 
 
 def _add(totals: dict[str, Any], calls: dict[str, dict[str, float]]) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from .. import export, known_secrets
+from .. import known_secrets
 from ..errors import ExportError
+from ..local.replaced_file import replacing
 
 _UNUSABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 """Control characters and line breaks. A name can contain the spaces of other scripts and the joiners in emoji."""
@@ -37,7 +37,7 @@ def write(content: Any, file: Path) -> None:
     ExportError
         The content cannot be saved with this file extension, or cannot be written. No partial file remains.
     """
-    with export.replacing(file, f"{file.suffix or 'a file'}") as draft:
+    with replacing(file, f"{file.suffix or 'a file'}") as draft:
         _write(content, draft, file)
 
 
@@ -47,11 +47,15 @@ def _write(content: Any, draft: Path, file: Path) -> None:
         shutil.copyfile(content, draft)
     elif isinstance(content, bytes | bytearray):
         draft.write_bytes(content)
-    elif isinstance(content, pd.DataFrame | pd.Series) and extension == ".csv":
+    elif _is_table(content) and extension == ".csv":
+        from .. import export
+
         # As in boxnb.export, no cell runs as a formula, and the byte order mark tells Excel that the file is UTF-8.
         text = known_secrets.redact_known(export.csv_text(content))
         draft.write_bytes(text.encode("utf-8-sig", "backslashreplace"))
-    elif isinstance(content, pd.DataFrame | pd.Series) and extension == ".html":
+    elif _is_table(content) and extension == ".html":
+        from .. import export
+
         _write_text(export.html_text(content, title=file.stem, max_rows=len(content)), draft)
     elif isinstance(content, str):
         _write_text(content, draft)
@@ -69,6 +73,12 @@ def _write(content: Any, draft: Path, file: Path) -> None:
             f"A {type(content).__name__} cannot be written as {file.name!r}. Write tables as .csv or .html, figures as "
             ".html or .png, and text or bytes under any name."
         )
+
+
+def _is_table(content: Any) -> bool:
+    """Return whether this is a table. Without pandas, whose import takes longer than a short run, there are none."""
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and isinstance(content, pandas.DataFrame | pandas.Series)
 
 
 def _write_text(text: str, draft: Path) -> None:

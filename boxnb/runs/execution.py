@@ -53,7 +53,7 @@ def execute(
     NotebookFailedError
         A cell failed, or papermill could not execute or save the notebook.
     """
-    require("python -m boxnb run", "boxnb[automate]", "papermill", "nbconvert", "nbformat")
+    require("python -m boxnb run", "boxnb[automate]", "nbconvert", "nbformat")
     with watched.work_folder(this_run.name) as folder:
         source, output, attachments = folder / "in.ipynb", folder / "out.ipynb", folder / "attached"
         attachments.mkdir()
@@ -78,6 +78,8 @@ def execute(
             executed = _read_executed(output)
             if executed is not None:
                 _attach_page(this_run, executed, path)
+        if exit_code == watched.NO_PAPERMILL:
+            require("python -m boxnb run", "boxnb[automate]", "papermill")  # raises, and says why
         if executed is not None:
             _log_outputs(this_run, executed)
         if exit_code != 0:
@@ -115,7 +117,7 @@ def _papermill_error(last_line: str) -> str:
 
 def _calls_this_month(profile: str) -> int:
     """Return how many calls all processes have made with the profile this month."""
-    return int(Ledger(store.home() / "ledger" / f"{profile}.json").month()["calls"].sum())
+    return Ledger(store.home() / "ledger" / f"{profile}.json").calls_this_month()
 
 
 def _attach_page(this_run: Run, executed: dict[str, Any], path: Path) -> None:

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import filelock
-import pandas as pd
 
 from .. import store
 from ..errors import require
 from ..local import encoding, private_files
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ..widgets.charts import Chart
 
 COLUMNS = {
@@ -107,6 +108,8 @@ def history(name: str | None = None) -> pd.DataFrame:
     TokenStoreError
         The history cannot be read.
     """
+    import pandas as pd  # not needed to add a line to the history, and slow
+
     by_id: dict[str, dict[str, Any]] = {}
     try:
         if file().is_fifo():  # reading a pipe could block forever
@@ -173,6 +176,7 @@ def chart(name: str | None = None) -> Chart:
         ``.figure`` is the plotly figure. Where plotly cannot be loaded, a plain table shows the last twenty runs.
     """
     require("A chart of runs", "boxnb[explore]", "plotly")
+    import pandas as pd
     import plotly.graph_objects as go
 
     from ..widgets.charts import Chart, bars_html, escape_label
@@ -220,6 +224,8 @@ def chart(name: str | None = None) -> Chart:
 
 def _format_counts(calls: Any, rows: Any) -> list[str]:
     """Return one line with the counts that are known; ``[]`` if neither is."""
+    import pandas as pd
+
     counts = [
         f"{number:,} {unit}" for number, unit in ((calls, "calls"), (rows, "rows")) if not pd.isna(number)
     ]

@@ -26,6 +26,9 @@ from . import lock
 END_TIMEOUT = 20.0
 """How many seconds boxnb waits for a notebook to end before it kills it."""
 
+NO_PAPERMILL = 69
+"""The exit code of the child process if papermill cannot be imported. Only the child imports it, because that takes a second."""
+
 _WORK = ".work"
 
 
@@ -118,7 +121,10 @@ def main() -> None:
     ):  # on Windows, a pipe has the encoding of the locale, such as cp1252
         sys.stderr.reconfigure(encoding="utf-8", errors="backslashreplace")
     threading.Thread(target=_watch, args=(folder,), name="boxnb-watch", daemon=True).start()
-    from papermill.cli import papermill  # type: ignore[import-untyped]
+    try:
+        from papermill.cli import papermill  # type: ignore[import-untyped]
+    except ImportError:
+        sys.exit(NO_PAPERMILL)
 
     sys.argv[0] = "papermill"
     papermill(arguments)

@@ -11,9 +11,24 @@ and `frames` fetch listings; `failures` explains errors; `checks` is for the doc
 layers; `signin` and later ones may import it.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from .pages import Pages
 from .presets import PRESETS, Preset
 from .saved import connect, load, move, names, save
-from .session import ServerSession
+
+if TYPE_CHECKING:
+    from .session import ServerSession
 
 __all__ = ["PRESETS", "Pages", "Preset", "ServerSession", "connect", "load", "move", "names", "save"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import `session` when it is needed: it imports pandas, which a sign-in and a run of a notebook do without."""
+    if name != "ServerSession":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .session import ServerSession
+
+    return ServerSession

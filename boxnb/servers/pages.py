@@ -14,7 +14,6 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
-from ..datasets.paging import EMPTY, TWICE
 from ..errors import ArgumentError, BoxUnavailableError
 
 Style = Literal["page", "offset", "marker", "next", "link", "whole"]
@@ -240,6 +239,11 @@ def turn(
     str or None
         Why the listing may have more rows than were received.
     """
+    from ..datasets.paging import (
+        EMPTY,
+        TWICE,
+    )  # imports pandas, which a sign-in and a run of a notebook do without
+
     is_url = isinstance(start, str) and "://" in start
     first = {} if is_url else {**params, **(pages.start(start) if pages is not None else {})}
     body = Body(fetch(start if is_url else path, **first), pages)

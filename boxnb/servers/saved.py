@@ -12,7 +12,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import store
 from ..errors import BoxNotebookError, NotSignedInError, SettingError
@@ -23,7 +23,9 @@ from ..store.method import BASIC, CODE, HEADER
 from ..transport.sessions import checked_verify
 from .kinds import fields_of, kind_of, profile_of
 from .presets import PLAIN, preset_of
-from .session import ServerSession
+
+if TYPE_CHECKING:
+    from .session import ServerSession
 
 
 @sealed
@@ -213,6 +215,8 @@ def connect(name: str, *, clock: Clock = time.time) -> ServerSession:
     TokenStoreError
         The file cannot be read.
     """
+    from .session import ServerSession  # imports pandas, which a sign-in and a run of a notebook do without
+
     return ServerSession(load(name), clock=clock)
 
 

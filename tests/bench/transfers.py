@@ -153,7 +153,7 @@ def run_and_kill(*arguments: object, reached: Callable[[], bool]) -> float:
         while not reached():
             if child.poll() is not None:
                 raise SystemExit(f"{arguments[0]} ended before it could be killed. Choose a larger size.")
-            time.sleep(0.005)
+            time.sleep(0.02)  # asking more often would slow the transfer down
         memory = peak(child.pid)
         child.kill()
     return memory
@@ -182,7 +182,12 @@ def write_random_file(file: Path, size: int) -> str:
 
 def parts_received(sandbox: Sandbox) -> int:
     """Return how many parts the sandbox has received."""
-    return sum(call["method"] == "PUT" and call["status"] == 200 for call in sandbox.record())
+    return len(_parts(sandbox))
+
+
+def _parts(sandbox: Sandbox) -> list[str]:
+    """Return the path of each request with a part. The path contains the upload session."""
+    return [call["path"] for call in sandbox.record() if call["method"] == "PUT" and call["status"] == 200]
 
 
 def large(megabytes: int, kills: int, limits: str) -> dict[str, Any]:
@@ -203,17 +208,20 @@ def large(megabytes: int, kills: int, limits: str) -> dict[str, Any]:
                     )
                 )
         uploaded = run_to_end(*up)
+        states_left = len(list((boxnb.store.home() / "transfers").glob("*.json")))
         entry = boxnb.connect(PROFILE).items("0").set_index("name").loc[file.name]
 
         def received() -> int:
             return sum(part.stat().st_size for part in down.glob(".*.part"))
 
         get = ("download", "", down, entry["id"], limits)
-        slow = 1.0 if megabytes <= 200 else 0.0  # otherwise a small file would arrive before the kill
+        slow = 0.4 if megabytes <= 200 else 0.0  # otherwise a small file would arrive before the kill
+        named_early = False
         with sandbox.faults.during("/dl/*", "drip", seconds=slow) if slow else contextlib.nullcontext():
             for number in range(1, kills + 1):
                 threshold = number * size // (kills + 2)
                 memory.append(run_and_kill(*get, reached=lambda threshold=threshold: received() >= threshold))
+                named_early |= (down / file.name).exists()
         downloaded = run_to_end(*get)
         digest = hashlib.sha1(usedforsecurity=False)
         with (down / file.name).open("rb") as stream:
@@ -227,8 +235,11 @@ def large(megabytes: int, kills: int, limits: str) -> dict[str, Any]:
             )
             == 1,
             "files there": len(list(down.iterdir())),
+            "named early": named_early,
             "parts": parts,
             "parts sent": parts_received(sandbox),
+            "upload sessions": len({*_parts(sandbox)}),
+            "states left": states_left,
             "peak MB": round(max(*memory, uploaded["peak"], downloaded["peak"])),
             "last leg up s": round(uploaded["wall"], 1),
             "last leg down s": round(downloaded["wall"], 1),

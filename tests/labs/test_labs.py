@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import threading
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import filelock
 import pytest
 
 from boxnb import labs, oauth, store
@@ -40,25 +41,59 @@ def stage(lab: Lab) -> str:
     return str(lab.stage)
 
 
-class Run:
-    """One run of a lab, and the record of its sandbox."""
+class Run(NamedTuple):
+    """What one run of a lab left behind, and the record of its sandbox."""
 
-    def __init__(self, name: str) -> None:
-        self.lab = labs.lab(name)
-        self.lab.predict(0)
-        self.record: list[dict[str, Any]] = []
+    problem: str
+    found: str
+    stage: str
+    exchanges: int
+    said: list[str]
+    record: list[dict[str, Any]]
+    written: list[str]
+    is_own_folder_removed: bool
 
-        def act_and_record(practice: Practice) -> None:
-            self.lab.exercise.act(practice)
-            self.record = practice.sandbox.record()
 
-        self.lab.run(act_and_record)
+def run_of(name: str) -> Run:
+    """Run a lab once."""
+    lab = labs.lab(name)
+    lab.predict(0)
+    record: list[dict[str, Any]] = []
+    folders: list[str] = []
+
+    def act_and_record(practice: Practice) -> None:
+        folders.append(practice.home)
+        lab.exercise.act(practice)
+        record.extend(practice.sandbox.record())
+
+    lab.run(act_and_record)
+    written = [path.name for path in store.home().rglob("*")]
+    is_removed = not Path(folders[0]).exists()
+    return Run(
+        lab.problem, lab.found, str(lab.stage), len(lab.exchanges), lab.said, record, written, is_removed
+    )
+
+
+class Runs:
+    """The runs of the labs. Each lab runs when a test needs it, and once for all workers: each starts a sandbox."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(exist_ok=True)
+
+    def __getitem__(self, name: str) -> Run:
+        file = self._folder / f"{name}.json"
+        with filelock.FileLock(file.with_suffix(".lock")):
+            if not file.exists():
+                file.write_text(json.dumps(run_of(name)), encoding="utf-8")
+        return Run(*json.loads(file.read_text(encoding="utf-8")))
 
 
 @pytest.fixture(scope="module")
-def runs() -> Iterator[dict[str, Run]]:
-    """Every lab, run once."""
-    yield {name: Run(name) for name in NAMES}
+def runs(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Runs:
+    """Every lab, run at most once."""
+    own = tmp_path_factory.getbasetemp()
+    return Runs((own if worker_id == "master" else own.parent) / "runs-of-labs")
 
 
 @pytest.fixture(scope="module")
@@ -82,22 +117,29 @@ def test_every_failure_of_the_flow_has_a_lab() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_run_causes_its_failure_and_repairs_it(runs: dict[str, Run], name: str) -> None:
+def test_a_run_causes_its_failure_and_repairs_it(runs: Runs, name: str) -> None:
     """The record proves the failure, the trace has its requests, and the outcomes name the repair."""
-    lab = runs[name].lab
-    assert lab.problem == ""
-    assert lab.found and lab.stage == "explain"
-    assert lab.exchanges
+    run = runs[name]
+    assert run.problem == ""
+    assert run.found and run.stage == "explain"
+    assert run.exchanges
     if name not in ("code-used-twice", "consent-denied", "refresh-token-twice"):
         assert any(
             "Repair" in sentence or "boxnb's lock: 200" in sentence or "registered" in sentence
-            for sentence in lab.said
+            for sentence in run.said
         ) or (name == "stolen-code")
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_labs_do_not_touch_the_shared_sandbox_or_a_profile(runs: Runs, name: str) -> None:
+    """Even the lab that saves token pairs and races two processes uses its own folder, and removes it."""
+    assert {*runs[name].written} <= {"labs.json", "labs.lock"}
+    assert runs[name].is_own_folder_removed
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_record_without_the_failure_is_not_accepted(
-    runs: dict[str, Run], flawless_record: list[dict[str, Any]], name: str
+    runs: Runs, flawless_record: list[dict[str, Any]], name: str
 ) -> None:
     """An empty record, a flawless one and the records of all other labs are not evidence."""
     evidence = labs.EXERCISES[name].evidence
@@ -109,7 +151,7 @@ def test_a_record_without_the_failure_is_not_accepted(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_record_without_refusals_is_not_accepted(runs: dict[str, Run], name: str) -> None:
+def test_a_record_without_refusals_is_not_accepted(runs: Runs, name: str) -> None:
     """The record of the same run, with each refusal and fault replaced by 200, is not evidence."""
     without_failures = [
         {**call, "status": 200 if (call["status"] or 500) >= 400 else call["status"], "fault": None}
@@ -219,24 +261,7 @@ def test_a_lab_can_be_reset_and_repeated() -> None:
     assert set(passed_labs.load()) == {"consent-denied"}
 
 
-def test_labs_do_not_touch_the_shared_sandbox_or_a_profile(home: Path) -> None:
-    """Even the lab that saves token pairs and races two processes uses its own folder, and removes it."""
-    lab = labs.lab("two-notebooks-racing")
-    lab.predict(1)
-    folders: list[str] = []
-
-    def act_and_note(practice: Practice) -> None:
-        folders.append(practice.home)
-        lab.exercise.act(practice)
-
-    lab.run(act_and_note)
-    assert lab.found
-    assert {path.name for path in home.rglob("*")} <= {"labs.json", "labs.lock"}
-    assert store.names() == []
-    assert not Path(folders[0]).exists()
-
-
-def test_with_the_lock_two_notebooks_share_one_refresh(runs: dict[str, Run]) -> None:
+def test_with_the_lock_two_notebooks_share_one_refresh(runs: Runs) -> None:
     """In the second half of the race, both notebooks use the pair of a single refresh."""
     calls = runs["two-notebooks-racing"].record
     last_grant = max(

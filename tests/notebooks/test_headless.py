@@ -16,18 +16,11 @@ ADVICE = (
     "SignInCancelled: Nobody is signed in as 'sandbox', and nobody is here to sign in. "
     "Run boxnb sign-in sandbox in a terminal once, then run this again."
 )
-NBCLIENT = """
-import sys, nbformat
-from nbclient import NotebookClient
-notebook = nbformat.read(sys.argv[1], as_version=4)
-NotebookClient(notebook, timeout=120).execute()
-nbformat.write(notebook, sys.argv[2])
-"""
+# The first one is nbclient's own command.
 COMMANDS = {
     "jupyter execute": ["-m", "jupyter", "execute", "{notebook}", "--output={output}"],
     "papermill": ["-m", "papermill", "--no-progress-bar", "{notebook}", "{output}"],
     "nbconvert": ["-m", "nbconvert", "--to=notebook", "--execute", "{notebook}", "--output={output}"],
-    "nbclient": ["-c", NBCLIENT, "{notebook}", "{output}"],
 }
 
 

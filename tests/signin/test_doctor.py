@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import socket
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,14 @@ import boxnb
 from boxnb import oauth, store
 from boxnb.sandbox import Sandbox
 from boxnb.secret import Secret
+from boxnb.signin import doctor
+
+
+@pytest.fixture(autouse=True)
+def _no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call that failed is repeated immediately, not after 1, 2, 4 and 8 seconds."""
+    for name in ("BoxSession", "RotatingAuth"):
+        monkeypatch.setattr(doctor, name, partial(getattr(doctor, name), sleep=lambda seconds: None))
 
 
 def results(profile: str = "acme", **options: object) -> dict[str, str]:

@@ -111,11 +111,9 @@ POSIX: dict[str, dict[str, tuple[str, ...]]] = {
             "test_dask_workers_that_die_lose_nothing",
         ),
         "sandbox/test_control.py": ("test_a_killed_shared_sandbox_restarts_at_the_same_url",),
-        "transfer/test_transfer.py": (
-            "test_an_upload_resumes_after_three_kills",
+        "transfer/test_kills.py": (
             "test_a_changed_file_is_uploaded_from_the_start",
             "test_an_expired_session_is_replaced",
-            "test_a_download_resumes_after_three_kills",
             "test_the_state_of_an_upload_is_private",
         ),
     },

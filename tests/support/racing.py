@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from typing import Any
 
+from in_step import PROCESSES, lead, processes
+
 THREADS = 4
-PROCESSES = 8
 
 
-def racer() -> None:
-    """For each line on standard input, make one call per thread and print the errors."""
+def racer() -> Callable[[], list[str]]:
+    """Return a function that makes one call per thread, and returns the errors."""
     import boxnb
 
     boxes = [boxnb.connect("acme") for _ in range(THREADS)]
+    pool = ThreadPoolExecutor(THREADS)
 
     def call(box: boxnb.Box) -> str:
         try:
@@ -26,38 +26,17 @@ def racer() -> None:
             return repr(error)
         return "" if item_type == "user" else str(item_type)
 
-    with ThreadPoolExecutor(THREADS) as pool:
-        for _ in sys.stdin:
-            print(json.dumps([error for error in pool.map(call, boxes) if error]), flush=True)
+    return lambda: [error for error in pool.map(call, boxes) if error]
 
 
 def race(sandbox: Any, rounds: int) -> list[str]:
     """Expire the token before each round, let all threads make their calls in parallel, and return the errors."""
     errors: list[str] = []
-    with ExitStack() as stack:
-        racers = [
-            stack.enter_context(
-                subprocess.Popen(
-                    [sys.executable, __file__, "racer"],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    text=True,
-                )
-            )
-            for _ in range(PROCESSES)
-        ]
+    with processes(__file__, "racer") as do_round:
         for _ in range(rounds):
             sandbox.clock.advance(7200)
-            for process in racers:
-                assert process.stdin is not None
-                process.stdin.write("go\n")
-                process.stdin.flush()
-            for process in racers:
-                assert process.stdout is not None
-                errors += json.loads(process.stdout.readline())
-        for process in racers:
-            assert process.stdin is not None
-            process.stdin.close()
+            for found in do_round():
+                errors += found
     return errors
 
 
@@ -91,6 +70,8 @@ def main(rounds: int) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["racer"]:
-        racer()
+        import boxnb.box  # before the processes are forked
+
+        lead(racer)
     else:
         main(int(sys.argv[1]))

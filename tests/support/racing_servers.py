@@ -1,15 +1,15 @@
-"""Let eight processes use one saved server. ``python tests/support/racing_servers.py racer NAME`` is one of them."""
+"""Let eight processes use one saved server. ``python tests/support/racing_servers.py NAME PATH`` starts them."""
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
 
-PROCESSES = 8
+from in_step import PROCESSES, lead, processes
+
+__all__ = ["ONE_ROW", "PROCESSES", "ROUNDS", "race"]
+
 ROUNDS = int(os.environ.get("BOXNB_EXPIRIES", "20"))
 """How many times the tokens expire. 100 rounds take more than a minute for each kind of sign-in."""
 ONE_ROW: dict[str, dict[str, int]] = {
@@ -23,18 +23,20 @@ ONE_ROW: dict[str, dict[str, int]] = {
 """Query parameters for a small page of each listing."""
 
 
-def racer(name: str, path: str) -> None:
-    """For each line on standard input, make one call and print the error, or an empty string."""
+def racer(name: str, path: str) -> Callable[[], str]:
+    """Return a function that makes one call, and returns the error or an empty string."""
     from boxnb import servers
 
     http = servers.connect(name)
-    for _ in sys.stdin:
+
+    def call() -> str:
         try:
             http.get_json(path, **ONE_ROW[name])
         except Exception as error:  # noqa: BLE001  any error is a result of the race
-            print(json.dumps(repr(error)), flush=True)
-        else:
-            print('""', flush=True)
+            return repr(error)
+        return ""
+
+    return call
 
 
 def race(expire: Callable[[], object], name: str, path: str = "", *, rounds: int = ROUNDS) -> list[str]:
@@ -42,28 +44,14 @@ def race(expire: Callable[[], object], name: str, path: str = "", *, rounds: int
     from practice_servers import LISTINGS
 
     errors: list[str] = []
-    command = [sys.executable, __file__, "racer", name, path or LISTINGS[name]]
-    with ExitStack() as stack:
-        racers = [
-            stack.enter_context(
-                subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-            )
-            for _ in range(PROCESSES)
-        ]
+    with processes(__file__, name, path or LISTINGS[name]) as do_round:
         for _ in range(rounds):
             expire()
-            for process in racers:
-                assert process.stdin is not None
-                process.stdin.write("go\n")
-                process.stdin.flush()
-            for process in racers:
-                assert process.stdout is not None
-                errors.append(json.loads(process.stdout.readline()))
-        for process in racers:
-            assert process.stdin is not None
-            process.stdin.close()
+            errors += do_round()
     return [error for error in errors if error]
 
 
 if __name__ == "__main__":
-    racer(*sys.argv[2:])
+    import boxnb.servers.session  # noqa: F401  before the processes are forked
+
+    lead(racer, *sys.argv[1:])
