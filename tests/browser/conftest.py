@@ -47,8 +47,7 @@ def lab(
     running = shared_labs(base_url)
     running.reset(theme)
     yield running
-    desk.clear(window, running.url)
-    running.stop_kernels()
+    desk.clear(window, running)
 
 
 @pytest.fixture(scope="session")

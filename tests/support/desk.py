@@ -6,21 +6,31 @@ Loading JupyterLab takes 14 seconds of processor time; closing its documents and
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from playwright.sync_api import BrowserContext, Page, ViewportSize
 from playwright.sync_api import Error as PlaywrightError
+
+if TYPE_CHECKING:
+    from running import Lab
 
 VIEWPORT: ViewportSize = {"width": 1280, "height": 1000}
 NOT_OF_JUPYTER = re.compile("^(?!_xsrf$|username-)")
 """Matches every cookie but those that let a page use Jupyter's server."""
 
-# Close all documents without asking, and show the top folder. Their kernels run until the server stops them.
+# Close all documents without asking, and show the top folder. Their kernels run until the server stops them. A page that
+# the test has loaded again cannot stay: JupyterLab may still be about to open the document that its URL names.
 CLEAR = """async () => { const app = window.jupyterapp;
+    if (!window.boxnbMayStay) throw new Error('The page was loaded again.');
     if (document.querySelector('.jp-Dialog')) throw new Error('A dialog is open.');
     for (const widget of [...app.shell.widgets('main')]) widget.dispose();
-    await app.commands.execute('filebrowser:go-to-path', { path: '/' });
+    await app.commands.execute('filebrowser:go-to-path', { path: '/' }) }"""
+# A page connects a notebook to the session in its own list, which may still contain a session that the server has ended.
+FREE = """async () => { const { sessions } = window.jupyterapp.serviceManager;
+    for (let running = true; running; running = [...sessions.running()].length > 0) await sessions.refreshRunning();
     window.boxnbIsFree = true }"""
 TAKE = "() => { const isFree = window.boxnbIsFree ?? false; window.boxnbIsFree = false; return isFree }"
+MAY_STAY = "() => { window.boxnbMayStay = true }"
 OPEN = """async ([path, theme]) => { const { commands } = window.jupyterapp;
     if (document.body.dataset.jpThemeName !== theme) await commands.execute('apputils:change-theme', { theme });
     await commands.execute('docmanager:open', { path }) }"""
@@ -42,21 +52,29 @@ def open_document(page: Page, path: str, theme: str) -> None:
     page.wait_for_function(HAS_THEME, arg=theme)
 
 
-def clear(window: BrowserContext, url: str) -> None:
-    """Make a window like new, except that its pages of the JupyterLab at this URL stay loaded, without documents."""
+def clear(window: BrowserContext, lab: Lab) -> None:
+    """Make a window like new and stop all kernels, but keep the pages of JupyterLab loaded, without documents."""
     window.unroute_all()
+    kept = [
+        page for page in window.pages if page.url.startswith(f"{lab.url}/lab") and _evaluated(page, CLEAR)
+    ]
     for page in window.pages:
-        if not (page.url.startswith(f"{url}/lab") and _cleared(page)):
+        if page not in kept:
             page.close()
     # A sandbox would otherwise know the user of another test, because cookies do not distinguish ports.
     window.clear_cookies(name=NOT_OF_JUPYTER)
+    lab.stop_kernels()
+    for page in kept:
+        if _evaluated(page, FREE):
+            page.set_viewport_size(VIEWPORT)
+        else:
+            page.close()
 
 
-def _cleared(page: Page) -> bool:
-    """Close the documents of a page, and return whether the next test can use it."""
+def _evaluated(page: Page, script: str) -> bool:
+    """Run a script in a page, and return whether it succeeded. If not, the next test loads another page."""
     try:
-        page.evaluate(CLEAR)
+        page.evaluate(script)
     except PlaywrightError:
         return False
-    page.set_viewport_size(VIEWPORT)
     return True

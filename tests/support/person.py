@@ -44,6 +44,7 @@ class Person:
         else:
             self.page.goto(f"{lab.url}/{page}/{path}?reset&token={lab.token}", wait_until="domcontentloaded")
         self._wait_until_loaded(busy)
+        self.page.evaluate(desk.MAY_STAY)
 
     def _wait_until_loaded(self, busy: bool = False) -> None:
         """Wait until the notebook is on screen and its kernel is ready, then select the first cell."""
