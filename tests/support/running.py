@@ -28,7 +28,6 @@ SETTINGS = {
 OF_A_TEST = ("BOXNB_HOME", "NO_PROXY")
 """Environment variables that differ between tests, so kernels get them from the test and not from JupyterLab."""
 
-THEMES = "@jupyterlab/apputils-extension/themes"
 WIDGETS = "@jupyter-widgets/jupyterlab-manager/plugin"
 APPLICATIONS = {"jupyterlab": "LabApp", "notebook": "JupyterNotebookApp"}
 CHROMIUM = [
@@ -64,8 +63,8 @@ class Lab(NamedTuple):
 
     @property
     def theme(self) -> str:
-        """The theme in JupyterLab's settings."""
-        return str(json.loads(_settings_file(self.written, THEMES).read_text(encoding="utf-8"))["theme"])
+        """The theme of this test."""
+        return (self.written / "theme").read_text(encoding="utf-8")
 
     def stop_kernels(self) -> None:
         """Stop every kernel, and wait until it has ended."""
@@ -85,10 +84,11 @@ def _prepare(written: Path, theme: str) -> None:
     ignored = shutil.ignore_patterns(".ipynb_checkpoints")
     shutil.copytree(ROOT / "notebooks", written / "notebooks", ignore=ignored, dirs_exist_ok=True)
     settings: dict[str, Any] = {f"@jupyterlab/{name}": value for name, value in SETTINGS.items()}
-    settings[THEMES] = {"theme": theme}
+    settings["@jupyterlab/apputils-extension/themes"] = {"theme": theme}
     settings[WIDGETS] = {"saveState": True}
+    (written / "theme").write_text(theme, encoding="utf-8")
     for name, value in settings.items():
-        file = _settings_file(written, name)
+        file = written / "settings" / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(value), encoding="utf-8")
     environment = {name: os.environ[name] for name in OF_A_TEST if name in os.environ}
@@ -97,11 +97,6 @@ def _prepare(written: Path, theme: str) -> None:
     file = written / "path" / "kernels" / "python3" / "kernel.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(spec), encoding="utf-8")
-
-
-def _settings_file(written: Path, name: str) -> Path:
-    """Return the file of a plugin's settings."""
-    return written / "settings" / f"{name}.jupyterlab-settings"
 
 
 def _folders(written: Path) -> dict[str, str]:
