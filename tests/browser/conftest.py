@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import desk
 import pytest
 from playwright.sync_api import Browser, BrowserContext
-from running import LIGHT, Lab, browser, fresh_window, jupyterlab
+from running import LIGHT, Lab, browser, fresh_window, jupyterlab, only_this_computer
 
 
 @pytest.fixture
@@ -39,12 +40,14 @@ def shared_labs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[
 
 
 @pytest.fixture
-def lab(shared_labs: Callable[[str], Lab], home: Path, theme: str, base_url: str) -> Iterator[Lab]:
+def lab(
+    shared_labs: Callable[[str], Lab], window: BrowserContext, home: Path, theme: str, base_url: str
+) -> Iterator[Lab]:
     """A JupyterLab like new, on a copy of the notebooks."""
     running = shared_labs(base_url)
     running.reset(theme)
     yield running
-    running.stop_kernels()
+    desk.clear(window, running)
 
 
 @pytest.fixture(scope="session")
@@ -54,8 +57,26 @@ def chromium() -> Iterator[Browser]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def shared_window(chromium: Browser) -> Iterator[BrowserContext]:
+    """The window in which JupyterLab stays loaded."""
+    with fresh_window(chromium) as context:
+        yield context
+
+
 @pytest.fixture
-def window(chromium: Browser) -> Iterator[BrowserContext]:
+def new_window(chromium: Browser) -> Iterator[BrowserContext]:
     """A new browser window. The test fails if it requests anything beyond this computer."""
     with fresh_window(chromium) as context:
         yield context
+
+
+@pytest.fixture
+def window(request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
+    """A browser window like new; in tests of JupyterLab, a page of JupyterLab may already be loaded in it."""
+    if "lab" not in request.fixturenames:
+        yield request.getfixturevalue("new_window")
+        return
+    shared = request.getfixturevalue("shared_window")
+    with only_this_computer(shared):
+        yield shared

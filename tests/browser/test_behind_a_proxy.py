@@ -17,6 +17,12 @@ expect.set_options(timeout=30_000)
 
 
 @pytest.fixture
+def window(new_window: BrowserContext) -> BrowserContext:
+    """A new window, because the test intercepts requests."""
+    return new_window
+
+
+@pytest.fixture
 def base_url(monkeypatch: pytest.MonkeyPatch) -> str:
     """The path that a hub gives to each user's server. It determines the receiver's port."""
     prefix = f"/user/ada-{secrets.token_hex(4)}/"

@@ -17,6 +17,12 @@ expect.set_options(timeout=30_000)
 
 
 @pytest.fixture
+def window(new_window: BrowserContext) -> BrowserContext:
+    """A new window, because the browser's clock must be replaced before JupyterLab is loaded."""
+    return new_window
+
+
+@pytest.fixture
 def person(window: BrowserContext, lab: Lab) -> Person:
     """A user whose browser clock the test can advance."""
     window.clock.install()

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import desk
 from playwright.sync_api import BrowserContext, Locator, Page, Route
 from running import Lab
 
@@ -36,9 +37,14 @@ class Person:
     ) -> None:
         self.window, self.lab, self.path = window, lab, path
         self.clicks = 0
-        self.page = window.new_page()
-        self.page.goto(f"{lab.url}/{page}/{path}?reset&token={lab.token}", wait_until="domcontentloaded")
+        loaded = desk.take(window, lab.url) if page == "lab/tree" else None
+        self.page = loaded or window.new_page()
+        if loaded:
+            desk.open_document(loaded, path, lab.theme)
+        else:
+            self.page.goto(f"{lab.url}/{page}/{path}?reset&token={lab.token}", wait_until="domcontentloaded")
         self._wait_until_loaded(busy)
+        self.page.evaluate(desk.MAY_STAY)
 
     def _wait_until_loaded(self, busy: bool = False) -> None:
         """Wait until the notebook is on screen and its kernel is ready, then select the first cell."""

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+import desk
 import find
 import nbformat
 import requests
-from playwright.sync_api import Browser, BrowserContext, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Request, sync_playwright
 from serving import serving
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +30,14 @@ OF_A_TEST = ("BOXNB_HOME", "NO_PROXY")
 
 WIDGETS = "@jupyter-widgets/jupyterlab-manager/plugin"
 APPLICATIONS = {"jupyterlab": "LabApp", "notebook": "JupyterNotebookApp"}
-CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+CHROMIUM = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    # Nothing beyond this computer can be reached. Intercepting the requests instead would switch off the browser's cache.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+]
 
 
 class Lab(NamedTuple):
@@ -47,9 +55,16 @@ class Lab(NamedTuple):
         The next test need not start JupyterLab, which takes three seconds of processor time.
         """
         self.stop_kernels()
-        for folder in (self.notebooks, self.written / "workspaces", self.written / "data" / "exports"):
+        for folder in (self.written / "workspaces", self.written / "data" / "exports"):
             shutil.rmtree(folder, ignore_errors=True)
+        for path in self.notebooks.iterdir():  # the folder itself stays, because a loaded page shows it
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
         _prepare(self.written, theme)
+
+    @property
+    def theme(self) -> str:
+        """The theme of this test."""
+        return (self.written / "theme").read_text(encoding="utf-8")
 
     def stop_kernels(self) -> None:
         """Stop every kernel, and wait until it has ended."""
@@ -67,10 +82,11 @@ class Lab(NamedTuple):
 def _prepare(written: Path, theme: str) -> None:
     """Write the notebooks, the settings of JupyterLab, and the environment in which it starts kernels."""
     ignored = shutil.ignore_patterns(".ipynb_checkpoints")
-    shutil.copytree(ROOT / "notebooks", written / "notebooks", ignore=ignored)
+    shutil.copytree(ROOT / "notebooks", written / "notebooks", ignore=ignored, dirs_exist_ok=True)
     settings: dict[str, Any] = {f"@jupyterlab/{name}": value for name, value in SETTINGS.items()}
     settings["@jupyterlab/apputils-extension/themes"] = {"theme": theme}
     settings[WIDGETS] = {"saveState": True}
+    (written / "theme").write_text(theme, encoding="utf-8")
     for name, value in settings.items():
         file = written / "settings" / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -129,22 +145,29 @@ def browser() -> Iterator[Browser]:
 @contextmanager
 def fresh_window(chromium: Browser) -> Iterator[BrowserContext]:
     """Open a new browser window. Fail if it requests anything beyond this computer."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 1000})
+    context = chromium.new_context(viewport=desk.VIEWPORT)
     context.set_default_timeout(30_000)
-    outside: list[str] = []
-
-    def check(route: Route) -> None:
-        if urlsplit(route.request.url).hostname in ("127.0.0.1", "localhost", None):
-            route.continue_()
-        else:
-            outside.append(route.request.url)
-            route.abort()
-
-    context.route("**/*", check)
     try:
-        yield context
+        with only_this_computer(context):
+            yield context
     finally:
         context.close()
+
+
+@contextmanager
+def only_this_computer(window: BrowserContext) -> Iterator[None]:
+    """Fail if a window requests anything beyond this computer."""
+    outside: list[str] = []
+
+    def note(request: Request) -> None:
+        if urlsplit(request.url).hostname not in ("127.0.0.1", "localhost", None):
+            outside.append(request.url)
+
+    window.on("request", note)
+    try:
+        yield
+    finally:
+        window.remove_listener("request", note)
     assert outside == []
 
 
