@@ -206,6 +206,17 @@ def test_folder_of_the_notebooks_itself_is_not_changed(capsys: pytest.CaptureFix
     assert not (ROOT / "notebooks" / RECORD).exists()
 
 
+def _when_it_listens(url: str, token: str, deadline: float) -> requests.Response:
+    """Return the response of a server that may print its address a moment before it accepts connections."""
+    while True:
+        try:
+            return requests.get(url, params={"token": token}, timeout=60)
+        except requests.ConnectionError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
 def test_jupyterlab_opens_the_first_notebook(tmp_path: Path) -> None:
     """JupyterLab serves the folder, prints the address of the first notebook, and ends when it is told to."""
     folder, log = tmp_path / "mine", tmp_path / "log"
@@ -225,7 +236,7 @@ def test_jupyterlab_opens_the_first_notebook(tmp_path: Path) -> None:
         assert match is not None, log.read_text(encoding="utf-8")
         assert match[2] == notebook_files.START
         url = f"http://127.0.0.1:{match[1]}/api/contents/"
-        listing = requests.get(url, params={"token": match[3]}, timeout=60).json()
+        listing = _when_it_listens(url, match[3], deadline).json()
         assert {"1-onboard", "4-automate", notebook_files.START} <= {
             item["name"] for item in listing["content"]
         }
