@@ -90,6 +90,16 @@ def label(name: str) -> str:
     return plain if name.isascii() else f"{plain.strip('-.') or 'run'}-{zlib.crc32(name.encode()):08x}"
 
 
+def _other(plan: Plan, before: str, option: str = "--every week") -> str:
+    """Return the sentence that says how to choose another interval than the default."""
+    return f"{before}It runs every day; {option} is for a weekly report." if plan.every == "day" else ""
+
+
+def _other_in_xml(plan: Plan) -> str:
+    """Return that sentence as a line of an XML comment, which must not contain two hyphens."""
+    return _other(plan, "\n     ", "the value week of the option every")
+
+
 def cron(plan: Plan) -> str:
     """Return one line of a crontab, with a comment that explains how to install and test it."""
     hour, minute = plan.time()
@@ -102,10 +112,9 @@ def cron(plan: Plan) -> str:
     }
     words = [f"{name}={_cron_word(value)}" for name, value in plan.environment().items()]
     command = " ".join([*words, *map(_cron_word, plan.command)])
-    other = " It runs every day; --every week is for a weekly report." if plan.every == "day" else ""
     return (
         f"# Run crontab -e and add this line. Test it first: paste everything after the five time fields into a terminal."
-        f"{other}\n"
+        f"{_other(plan, ' ')}\n"
         f"{fields[plan.every]} {command}\n"
     )
 
@@ -140,7 +149,7 @@ def systemd(plan: Plan) -> str:
     )
     command = " ".join(map(_systemd_word, plan.command))
     return (
-        f"# {NOT_RUN} (systemd-analyze accepts the files)\n"
+        f"# {NOT_RUN} (systemd-analyze accepts the files){_other(plan, '. ')}\n"
         f"# ~/.config/systemd/user/{unit}.service\n"
         f"[Unit]\nDescription=boxnb {plan.name}\n\n"
         f"[Service]\nType=oneshot\n{settings}ExecStart={command}\n\n"
@@ -180,7 +189,7 @@ def launchd(plan: Plan) -> str:
         content["EnvironmentVariables"] = plan.environment()
     head, body = plistlib.dumps(content, sort_keys=False).decode().split("\n", 1)
     return (
-        f"{head}\n<!-- {NOT_RUN}.\n"
+        f"{head}\n<!-- {NOT_RUN}.{_other_in_xml(plan)}\n"
         f"     Save as ~/Library/LaunchAgents/{agent}.plist, then:\n"
         f"     launchctl bootstrap gui/$(id -u) ~/Library/LaunchAgents/{agent}.plist\n"
         f"     launchctl kickstart gui/$(id -u)/{agent}      to test it -->\n{body}"
@@ -261,7 +270,7 @@ def windows(plan: Plan) -> str:
         program, line = "cmd.exe", f"/v:off {line}" if "!" in line else line
     _check_percent(program, line, str(plan.notebook.parent))
     task = (
-        f'<?xml version="1.0"?>\n<!-- {NOT_RUN}.\n'
+        f'<?xml version="1.0"?>\n<!-- {NOT_RUN}.{_other_in_xml(plan)}\n'
         f"     Save as task.xml, then: schtasks /Create /TN boxnb-{label(plan.name)} /XML task.xml\n"
         f"     schtasks /Run /TN boxnb-{label(plan.name)}      to test it -->\n"
         '<Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">\n'

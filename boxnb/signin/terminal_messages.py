@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from boxnb import store
 from boxnb.errors import BoxNotebookError, SignInCancelled, SignInError, SignInTimeout
+from boxnb.local.reader import in_notebook
 from boxnb.local.reader import sign_in_command as command
 from boxnb.oauth.failures import capitalized, display_name
 from boxnb.signin import messages
@@ -242,4 +243,5 @@ def finished(note: str) -> str:
 
 def again(profile: str) -> str:
     """Return how to sign in although a saved sign-in works."""
-    return f"To sign in all the same, such as with another account: {command(profile)} --again"
+    where = ", in a terminal" if in_notebook() else ""
+    return f"To sign in all the same, such as with another account{where}: {command(profile)} --again"

@@ -60,6 +60,19 @@ def test_shell_runs_the_line_for_cron(every: str, fields: str) -> None:
     assert "BOXNB_HOME='/home/of a/user'" in line
 
 
+@pytest.mark.parametrize("scheduler", schedule.SCHEDULERS)
+def test_the_text_says_how_to_choose_another_interval(scheduler: str) -> None:
+    """Every day is the default, so whoever wants a weekly report reads how to get one; the XML stays valid."""
+    command = [sys.executable, "-m", "boxnb", "run", "weekly.ipynb"]
+    text = schedule.text(plan(every="day", command=command), scheduler)
+    assert re.search(
+        r"It runs every day; \S*( \w+)* week( of the option every)? is for a weekly report\.", text
+    )
+    assert "weekly report." not in schedule.text(plan(every="week", command=command), scheduler)
+    if text.startswith("<?xml"):
+        ElementTree.fromstring(text.encode())
+
+
 def test_systemd_units_can_be_parsed(tmp_path: Path) -> None:
     """Sections and words are as expected, and every `%` and `$`, which are special there, is doubled."""
     text = schedule.text(plan(), "systemd")

@@ -100,6 +100,10 @@ def test_an_address_typed_into_the_hidden_box_signs_in(sandbox: Any, front_end: 
     assert "Signed in" in front_end.shown and f"after {ADMIN}" in front_end.shown
     code = addresses[0].partition("code=")[2].partition("&")[0]
     assert not any(code in message for message in front_end.messages)
+    assert front_end.run(SIGN_IN) == "ok"
+    assert "with another account, in a terminal: boxnb sign-in lab --again" in " ".join(
+        front_end.shown.split()
+    )
 
 
 def test_the_receiver_ends_the_input_box(sandbox: Any, front_end: FrontEnd) -> None:
