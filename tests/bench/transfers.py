@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
+import itertools
 import json
 import os
 import statistics
@@ -211,8 +212,11 @@ def large(megabytes: int, kills: int, limits: str) -> dict[str, Any]:
         states_left = len(list((boxnb.store.home() / "transfers").glob("*.json")))
         entry = boxnb.connect(PROFILE).items("0").set_index("name").loc[file.name]
 
+        progress: list[int] = []
+
         def received() -> int:
-            return sum(part.stat().st_size for part in down.glob(".*.part"))
+            progress.append(sum(part.stat().st_size for part in down.glob(".*.part")))
+            return progress[-1]
 
         get = ("download", "", down, entry["id"], limits)
         slow = 0.4 if megabytes <= 200 else 0.0  # otherwise a small file would arrive before the kill
@@ -236,6 +240,7 @@ def large(megabytes: int, kills: int, limits: str) -> dict[str, Any]:
             == 1,
             "files there": len(list(down.iterdir())),
             "named early": named_early,
+            "bytes kept": all(now >= before for before, now in itertools.pairwise(progress)),
             "parts": parts,
             "parts sent": parts_received(sandbox),
             "upload sessions": len({*_parts(sandbox)}),
