@@ -154,7 +154,7 @@ class Reader:
     def changes(self, since: int, ended: list[Round], up_to: int | None = None) -> pd.DataFrame:
         """Return the rows that appeared, changed or disappeared after a time in microseconds, each once.
 
-        ``up_to`` leaves out rows that a round which began later has added.
+        ``up_to`` leaves out what a round that began later has found.
         """
         kind = self._kind
         shown = [*CHANGE, *kind.kept, *parts.REPLACED]
@@ -164,7 +164,11 @@ class Reader:
         if up_to is not None:
             is_shown = pc.and_(is_shown, pc.less_equal(seen_since, up_to))
         now = self._in_order(current.filter(is_shown))
-        history = history.filter(pc.greater(history.column("replaced_at").cast(pa.int64()), since))
+        replaced_at = history.column("replaced_at").cast(pa.int64())
+        is_found = pc.greater(replaced_at, since)
+        if up_to is not None:
+            is_found = pc.and_(is_found, pc.less_equal(replaced_at, up_to))
+        history = history.filter(is_found)
         history = history.sort_by([("replaced_at", "ascending")])
         before_keys = kind.keys(history.drop_columns(["replaced_at"]))
         now_keys = kind.keys(now)

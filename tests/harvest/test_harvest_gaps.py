@@ -169,6 +169,25 @@ def test_a_mark_covers_what_was_shown(little: Sandbox, box: boxnb.Box) -> None:
     assert box.harvest("users").unreported().empty
 
 
+def test_a_report_leaves_out_what_an_update_finds_meanwhile(little: Sandbox, box: boxnb.Box) -> None:
+    """New, changed and gone rows of a round that began after the report are for the next report."""
+    harvest = box.harvest("users").run()
+    shown = harvest._rounds.last_begun()
+    users = harvest.frame()["id"]
+    leaver, changed = users[users != box.me()["id"].iloc[0]].iloc[:2]
+    box.session.request("DELETE", f"/users/{leaver}?force=true").raise_for_status()
+    box.session.request("PUT", f"/users/{changed}", json={"job_title": "Another"}).raise_for_status()
+    little.clock.advance(3600)
+    box.harvest("users").update()
+    meanwhile = harvest._reader.changes(shown, harvest._rounds.ended(), up_to=shown)
+    assert meanwhile.empty
+    later = harvest._reader.changes(shown, harvest._rounds.ended())
+    assert dict(zip(later["id"], later["change"].astype(str), strict=True)) == {
+        leaver: "gone",
+        changed: "changed",
+    }
+
+
 def test_events_that_were_forgotten_stay_forgotten(little: Sandbox, box: boxnb.Box) -> None:
     """An update reads the last 48 hours again, but not what forget() has deleted."""
     harvest = box.harvest("events", since="300D").run()
