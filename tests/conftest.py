@@ -9,9 +9,7 @@ import ipaddress
 import os
 import shutil
 import socket
-import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from typing import Any
 import documented
 import linux_only
 import pytest
+import tracing
 from hypothesis import HealthCheck, settings
 
 import boxnb
@@ -152,16 +151,9 @@ def free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def untraced() -> Iterator[None]:
-    """Pause the measurement of coverage, for modules that repeat for minutes what other modules measure as well.
-
-    Before Python 3.12, tracing makes pandas and requests slower too, although their lines are not counted.
-    """
-    tracer, tracer_of_threads = sys.gettrace(), threading.gettrace()
-    sys.settrace(None)
-    threading.settrace(None)  # type: ignore[arg-type]  # None is what the function takes to stop tracing
-    yield
-    sys.settrace(tracer)
-    threading.settrace(tracer_of_threads)  # type: ignore[arg-type]
+    """Pause the measurement of coverage, for modules that repeat for minutes what other modules measure as well."""
+    with tracing.paused():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pandas as pd
 import pytest
+import tracing
 from one_home import home as home
 from signing import sign_in
 
@@ -52,8 +53,9 @@ def company(home: Path) -> Iterator[Company]:
     with boxnb.sandbox.start(private=True, state=home / "state", limits="off") as sandbox:
         sign_in(sandbox)
         box = boxnb.connect("acme")
-        content = reports.content(box)
-        invitations = reports.collaborations(box, of=content, files=True)
+        with tracing.paused():
+            content = reports.content(box)
+            invitations = reports.collaborations(box, of=content, files=True)
         names = list(sandbox.run_console_reports())
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -270,10 +272,11 @@ def test_a_large_company_takes_ten_calls(home: Path, tmp_path: Path) -> None:
         shared = reports.shared_links(box, of=links)
         users = box.users().set_index("login")
         now = pd.Timestamp(sandbox.clock.now(), unit="s", tz="UTC")
-        walked = {
-            login: box.tree(as_user=users.loc[login, "id"])
-            for login in storage["name"].sample(3, random_state=1)
-        }
+        with tracing.paused():
+            walked = {
+                login: box.tree(as_user=users.loc[login, "id"])
+                for login in storage["name"].sample(3, random_state=1)
+            }
     for login, tree in walked.items():
         own = tree[tree["owned_by_login"] == login]
         files = own[own["type"] == "file"]

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+import tracing
+from one_home import home as home
 from signing import sign_in
 
 import boxnb
+import boxnb.sandbox
 from boxnb import reports
 from boxnb.errors import FrameError
 from boxnb.harvest import Harvest
-from boxnb.sandbox import Sandbox
 
 OF_CONTENT = {
     "storage_by": {},
@@ -31,12 +34,13 @@ OF_COLLABORATIONS = {
 }
 
 
-@pytest.fixture
-def box(free: Sandbox) -> boxnb.Box:
-    """Return a Box whose clock does not move by itself."""
-    free.clock.freeze()
-    sign_in(free)
-    return boxnb.connect("acme")
+@pytest.fixture(scope="module")
+def box(home: Path) -> Iterator[boxnb.Box]:
+    """Yield a Box whose clock does not move by itself. A harvest that one test has run costs the next one no calls."""
+    with boxnb.sandbox.start(private=True, state=home / "state", limits="off") as sandbox, tracing.paused():
+        sandbox.clock.freeze()
+        sign_in(sandbox)
+        yield boxnb.connect("acme")
 
 
 OTHERS = {
