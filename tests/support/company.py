@@ -108,7 +108,7 @@ class Company:
             return {key: self._without_day(entry) for key, entry in value.items()}
         if isinstance(value, list):
             return [self._without_day(entry) for entry in value]
-        if isinstance(value, str) and TIME.fullmatch(value):
+        if isinstance(value, str) and value[10:11] == "T" and TIME.fullmatch(value):
             return times.parse(value) - self.world.day
         return value
 
