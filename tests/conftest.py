@@ -16,8 +16,8 @@ from typing import Any
 
 import documented
 import linux_only
+import measuring
 import pytest
-import tracing
 from hypothesis import HealthCheck, settings
 
 import boxnb
@@ -152,7 +152,7 @@ def free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def untraced() -> Iterator[None]:
     """Pause the measurement of coverage, for modules that repeat for minutes what other modules measure as well."""
-    with tracing.paused():
+    with measuring.paused():
         yield
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import measuring
 import pandas as pd
 import pytest
-import tracing
 from one_home import home as home
 from signing import sign_in
 
@@ -53,7 +53,7 @@ def company(home: Path) -> Iterator[Company]:
     with boxnb.sandbox.start(private=True, state=home / "state", limits="off") as sandbox:
         sign_in(sandbox)
         box = boxnb.connect("acme")
-        with tracing.paused():
+        with measuring.paused():
             content = reports.content(box)
             invitations = reports.collaborations(box, of=content, files=True)
         names = list(sandbox.run_console_reports())
@@ -272,7 +272,7 @@ def test_a_large_company_takes_ten_calls(home: Path, tmp_path: Path) -> None:
         shared = reports.shared_links(box, of=links)
         users = box.users().set_index("login")
         now = pd.Timestamp(sandbox.clock.now(), unit="s", tz="UTC")
-        with tracing.paused():
+        with measuring.paused():
             walked = {
                 login: box.tree(as_user=users.loc[login, "id"])
                 for login in storage["name"].sample(3, random_state=1)

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import measuring
 import pandas as pd
 import pytest
-import tracing
 from one_home import home as home
 from signing import practice_client, sign_in
 
@@ -207,7 +207,7 @@ def practice_frames(company: boxnb.sandbox.Sandbox) -> dict[str, pd.DataFrame]:
     """Yield the DataFrames of the notebooks, for the practice company."""
     sign_in(company, "acme")
     box = boxnb.connect("acme")
-    with tracing.paused():
+    with measuring.paused():
         content = reports.content(box)
         invited = reports.collaborations(box, of=content)
         events = box.events(since="365D")

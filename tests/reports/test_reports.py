@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import measuring
 import pandas as pd
 import pytest
-import tracing
 from csv_company import (
     ACTIVE,
     COLLABORATIONS,
@@ -55,7 +55,7 @@ def walk(home: Path) -> Iterator[Walk]:
         day = pd.Timestamp(sandbox.clock.now(), unit="s", tz="UTC").floor("D")
         sign_in(sandbox)
         box = boxnb.connect("acme")
-        with tracing.paused():
+        with measuring.paused():
             content = reports.content(box)
             invitations = reports.collaborations(box, of=content, files=True)
             events = box.events(since="365D")

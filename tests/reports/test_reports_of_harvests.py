@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import measuring
 import pandas as pd
 import pytest
-import tracing
 from one_home import home as home
 from signing import sign_in
 
@@ -37,7 +37,7 @@ OF_COLLABORATIONS = {
 @pytest.fixture(scope="module")
 def box(home: Path) -> Iterator[boxnb.Box]:
     """Yield a Box whose clock does not move by itself. A harvest that one test has run costs the next one no calls."""
-    with boxnb.sandbox.start(private=True, state=home / "state", limits="off") as sandbox, tracing.paused():
+    with boxnb.sandbox.start(private=True, state=home / "state", limits="off") as sandbox, measuring.paused():
         sandbox.clock.freeze()
         sign_in(sandbox)
         yield boxnb.connect("acme")

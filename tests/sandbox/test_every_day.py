@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from company import Company
-
-pytestmark = pytest.mark.usefixtures("untraced")
 
 REFERENCE = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)  # a Tuesday
 EDGES = [
@@ -34,10 +33,12 @@ def moments() -> Iterator[datetime]:
 
 
 @pytest.fixture(scope="module")
-def references() -> dict[int, Company]:
-    """Return the company as first started on each day of one week, by how far its everyday events move."""
+def references() -> Iterator[dict[int, Company]]:
+    """Yield the company as first started on each day of one week, by how far its everyday events move."""
     week = [Company.at((REFERENCE + timedelta(days=day)).timestamp()) for day in range(7)]
-    return {company.moved: company for company in week}
+    gc.freeze()  # or each collection would visit all these objects again
+    yield {company.moved: company for company in week}
+    gc.unfreeze()
 
 
 def test_the_weekday_changes_only_the_times(references: dict[int, Company]) -> None:
