@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -33,12 +32,10 @@ def moments() -> Iterator[datetime]:
 
 
 @pytest.fixture(scope="module")
-def references() -> Iterator[dict[int, Company]]:
-    """Yield the company as first started on each day of one week, by how far its everyday events move."""
+def references() -> dict[int, Company]:
+    """Return the company as first started on each day of one week, by how far its everyday events move."""
     week = [Company.at((REFERENCE + timedelta(days=day)).timestamp()) for day in range(7)]
-    gc.freeze()  # or each collection would visit all these objects again
-    yield {company.moved: company for company in week}
-    gc.unfreeze()
+    return {company.moved: company for company in week}
 
 
 def test_the_weekday_changes_only_the_times(references: dict[int, Company]) -> None:
