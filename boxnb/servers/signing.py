@@ -1,7 +1,8 @@
 """Sign requests with saved secrets that do not expire: a user name and a password, or a key in a header.
 
-Until the server has accepted the secrets, only one process at a time sends them, and again after one was refused. If the server refuses them, no
-process sends them again until they are saved again: a server may lock an account after a few wrong passwords.
+Until the server has accepted the secrets, only one process at a time sends them, and so it is again after one was refused.
+If the server refuses them, no process sends them again until they are saved again: a server may lock an account after a few
+wrong passwords.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import contextlib
 import dataclasses
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
@@ -99,10 +101,12 @@ class SavedSecretAuth(AuthBase):
 
     def _warn_others(self) -> None:
         """Make other processes prove the secrets again: if the password has changed, each would send the old one once."""
-        with contextlib.suppress(
-            OSError
-        ):  # the file was removed, or is not ours; then each process finds out by itself
-            os.utime(store.path(self.profile_name))
+        self._set_file_time(time.time_ns())
+
+    def _set_file_time(self, nanoseconds: int) -> None:
+        # If the file was removed, or is not ours, each process finds out by itself.
+        with contextlib.suppress(OSError):
+            os.utime(store.path(self.profile_name), ns=(nanoseconds, nanoseconds))
 
     @contextmanager
     def proving(self) -> Iterator[None]:
@@ -117,9 +121,14 @@ class SavedSecretAuth(AuthBase):
             saved = store.load(self.profile_name)
             if saved is not None and saved.method == self.profile.method:
                 self.profile = saved  # another process may have been refused
-            self.proved, self._proved_with = False, self._file_state()
+            before, now = self._proved_with, self._file_state()
+            self.proved, self._proved_with = False, now
             try:
                 yield
+                if self.proved and before and now and before[0] == now[0] and before != now:
+                    # The refusal was about one path, or has passed: end the warning, or the next refusal would be final.
+                    self._set_file_time(before[1])
+                    self._proved_with = self._file_state()
             finally:
                 if self._refusal:
                     self.profile = dataclasses.replace(self.profile, refused=self._refusal)

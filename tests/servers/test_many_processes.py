@@ -175,6 +175,27 @@ def test_a_changed_secret_is_not_sent_by_every_session(sandbox: Sandbox, name: s
     assert servers.connect(name).get_json(LISTINGS[name])
 
 
+@pytest.mark.parametrize(("name", "secret"), [("uem-basic", "password"), ("key", "key")])
+def test_a_refusal_that_has_passed_does_not_count_for_other_sessions(
+    sandbox: Sandbox, name: str, secret: str
+) -> None:
+    """Once the secret is accepted again, the next single refusal of another session is not final."""
+    save(sandbox, name)
+    first, second = servers.connect(name), servers.connect(name)
+    server = name.partition("-")[0] if name != "key" else "keyed"
+    right = str(sandbox.other_servers()[server][secret])
+    for http in (first, second, first, second):
+        http.get_json(LISTINGS[name], **racing_servers.ONE_ROW[name])
+    for http in (first, second):
+        sandbox.change_other(server, **{secret: "changed-by-its-admin"})
+        with pytest.raises(BoxNotebookError):
+            http.get_json(LISTINGS[name], **racing_servers.ONE_ROW[name])
+        sandbox.change_other(server, **{secret: right})
+        saved = store.load(name)
+        assert saved is not None and saved.refused == ""
+        http.get_json(LISTINGS[name], **racing_servers.ONE_ROW[name])
+
+
 def test_a_token_that_cannot_be_saved_is_used(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a full disk, the error says so; the next call with the same session saves the token that was fetched."""
     save(sandbox, "jamf-client")
